@@ -1,0 +1,123 @@
+"""What one transaction writes: changed records, journal entries, fills, and the requests that may leave after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsm.records import Fill, Record
+from fsm.values import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One decided event. The store adds the sequence number and the hash that chains it to the entry before.
+
+    `outcome` is `moved`, `refused` or `anomaly`; only a moved entry has `changes` (all fields of a subject that is
+    new, else those that changed) and a new `version`.
+    """
+
+    at_ms: int
+    machine: str
+    subject_id: str
+    version: int
+    event: str
+    source: str
+    target: str
+    outcome: str
+    verdicts: tuple[Verdict, ...]
+    changes: Mapping[str, Any]
+    definition: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A request to the exchange. It is on disk before it is sent, and marked done with its outcome."""
+
+    id: str
+    kind: str
+    """`send_order`, `send_cancel` or `look_up_order`."""
+    client_order_id: str
+    symbol: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedSignal:
+    """A signal that was offered once and is never offered again, whatever became of it."""
+
+    id: str
+    symbol: str
+    side: str
+    outcome: str
+    at_ms: int
+
+
+@dataclass(slots=True)
+class CommitBatch:
+    """Everything of one or several turns, written whole or not at all.
+
+    `records` holds each changed record with the version it had in the store (0: it is new).
+    """
+
+    records: dict[tuple[str, str], tuple[Record, int]] = field(default_factory=dict)
+    journal: list[JournalEntry] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    outbox_done: list[str] = field(default_factory=list)
+    signals: list[OfferedSignal] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    """Single values of the engine by name, such as the equity with which the day began."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (
+            self.records
+            or self.journal
+            or self.fills
+            or self.outbox
+            or self.outbox_done
+            or self.signals
+            or self.facts
+        )
+
+
+@dataclass(slots=True)
+class StoredState:
+    """What a start finds: every pair and permission, and the positions and orders that have not ended."""
+
+    tag: str
+    """Five characters drawn when the database was made; order ids begin with it, so two databases never share one."""
+    epoch: int
+    last_position_number: int
+    pairs: list[Record]
+    permissions: list[Record]
+    positions: list[Record]
+    orders: list[Record]
+    facts: dict[str, str]
+    checkpoints: dict[str, str]
+    """Indicators and strategies by symbol, as JSON."""
+    pending_outbox: list[OutboxRow]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What is saved now and then beside the transitions: never needed for correctness, only for speed and for people."""
+
+    at_ms: int
+    heartbeat: Mapping[str, Any] = field(default_factory=dict)
+    feeds: list[tuple[str, str, int, str]] = field(default_factory=list)
+    """(symbol, last price, time of the last tick in ms, why the pair does not trade)."""
+    checkpoints: dict[str, str] = field(default_factory=dict)
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; the message names the file, the fault and the remedy."""
+
+
+class StoreConflict(StoreError):
+    """Another writer was here: a version or the epoch is not what this process left."""
+
+
+class UnknownSubject(StoreError):
+    """No such subject is stored."""

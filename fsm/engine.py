@@ -1,0 +1,125 @@
+"""The only step: a state, an event and facts become a row taken or refused, run by `transitions`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from transitions import EventData, Machine
+
+from fsm.table import Row, Table
+from fsm.values import Ask, Verdict
+
+
+class Outcome(StrEnum):
+    MOVED = "moved"
+    REFUSED = "refused"
+    """Rows exist, and of each at least one guard does not hold."""
+    IGNORED = "ignored"
+    """The table says that this event moves nothing here, and why."""
+    ANOMALY = "anomaly"
+    """No row and no reason: something happened that the definition holds impossible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event did to one subject. `target` equals `source` unless the outcome is MOVED."""
+
+    table: Table
+    source: str
+    event: str
+    outcome: Outcome
+    target: str
+    row: Row | None
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        return self.row.effects if self.row else ()
+
+    @property
+    def because(self) -> str:
+        """Why it did not move: the refusing guards' words, or the table's reason. Empty after a move."""
+        if self.outcome is Outcome.REFUSED:
+            return "; ".join(f"{v.guard}: {v.because}" for v in self.verdicts if not v.holds)
+        if self.outcome is Outcome.IGNORED:
+            return self.table.why_ignored(self.source, self.event) or ""
+        if self.outcome is Outcome.ANOMALY:
+            return f"no row of table {self.table.name} allows {self.event} in {self.source}"
+        return ""
+
+
+class _Scratch:
+    """The throw-away subject that `transitions` moves."""
+
+    __slots__ = ("state", "verdicts")
+
+    def __init__(self, state: str, verdicts: dict[str, Verdict]) -> None:
+        self.state = state
+        self.verdicts = verdicts
+
+
+def _all_hold(guards: tuple[str, ...], event: EventData) -> bool:
+    """One condition a row: `transitions` pays for each condition it calls."""
+    verdicts: dict[str, Verdict] = event.model.verdicts
+    return all(verdicts[guard].holds for guard in guards)
+
+
+class Engine:
+    """One table, executable. It holds no subject and no clock; `step` is a function of its arguments."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._machine: Any = Machine(
+            model=None,
+            states=[state.name for state in table.states],
+            initial=table.initial,
+            transitions=[
+                {
+                    "trigger": row.event,
+                    "source": row.source,
+                    "dest": row.target,
+                    "conditions": [partial(_all_hold, row.guards)] if row.guards else [],
+                }
+                for row in table.rows
+            ],
+            auto_transitions=False,
+            send_event=True,
+        )
+
+    def step(self, state: str, event: str, ask: Ask) -> Step:
+        """Decides one event. Asks guards in the order of the rows, each at most once, and stops at the first row that holds."""
+        rows = self.table.rows_of(state, event)
+        if not rows:
+            known = self.table.why_ignored(state, event) is not None
+            return Step(
+                self.table, state, event, Outcome.IGNORED if known else Outcome.ANOMALY, state, None, ()
+            )
+        verdicts: dict[str, Verdict] = {}
+        row = _first_that_holds(rows, ask, verdicts)
+        asked = tuple(verdicts.values())
+        if row is None:
+            return Step(self.table, state, event, Outcome.REFUSED, state, None, asked)
+        target = self.run(state, event, verdicts)
+        if target != row.target:
+            raise AssertionError(f"table {self.table.name}: {state} + {event} ran to {target}, not {row.target}")
+        return Step(self.table, state, event, Outcome.MOVED, target, row, asked)
+
+    def run(self, state: str, event: str, verdicts: dict[str, Verdict]) -> str:
+        """The state that `transitions` itself reaches; the source when no transition's conditions hold."""
+        scratch = _Scratch(state, verdicts)
+        self._machine.events[event].trigger(scratch)
+        return scratch.state
+
+
+def _first_that_holds(rows: tuple[Row, ...], ask: Ask, verdicts: dict[str, Verdict]) -> Row | None:
+    for row in rows:
+        for guard in row.guards:
+            verdict = verdicts.get(guard)
+            if verdict is None:
+                verdict = verdicts[guard] = ask(guard)
+            if not verdict.holds:
+                break
+        else:
+            return row
+    return None

@@ -1,0 +1,53 @@
+"""The permission machine: whether a pair, or the whole engine, may enter trades. Exits are always permitted."""
+
+from fsm.table import DEADLINE_PASSED, Ignored, Row, State, Table
+
+ACTIVE, EXITS_ONLY, HALTED = "active", "exits_only", "halted"
+
+ENTRIES_STOPPED = "entries_stopped"
+LIMIT_REACHED = "limit_reached"
+QUARANTINED = "quarantined"
+HALT_ORDERED = "halt_ordered"
+RESUMED = "resumed"
+
+ENGINE_SUBJECT = "engine"
+"""The id of the permission that governs every pair; the others are named by their symbol."""
+
+_STATES = (
+    State(ACTIVE, "entries and exits", initial=True),
+    State(EXITS_ONLY, "no new entries; positions leave as they would", deadline="pause"),
+    State(HALTED, "no entries until a person resumes; protective exits go on"),
+)
+
+# fmt: off
+_ROWS = (
+    #   source      event            target      guards  effects            why
+    Row(ACTIVE,     ENTRIES_STOPPED, EXITS_ONLY, (),     ("note_reason",)),
+    Row(ACTIVE,     LIMIT_REACHED,   EXITS_ONLY, (),     ("note_reason",),  "until the next day begins, UTC"),
+    Row(ACTIVE,     QUARANTINED,     HALTED,     (),     ("note_reason",),  "an anomaly: a person has to look"),
+    Row(ACTIVE,     HALT_ORDERED,    HALTED,     (),     ("note_reason",)),
+    Row(EXITS_ONLY, DEADLINE_PASSED, ACTIVE,     (),     ("clear_reason",)),
+    Row(EXITS_ONLY, QUARANTINED,     HALTED,     (),     ("note_reason",)),
+    Row(EXITS_ONLY, HALT_ORDERED,    HALTED,     (),     ("note_reason",)),
+    Row(EXITS_ONLY, RESUMED,         ACTIVE,     (),     ("clear_reason",)),
+    Row(HALTED,     RESUMED,         ACTIVE,     (),     ("clear_reason",)),
+)
+# fmt: on
+
+PERMISSION = Table(
+    name="permission",
+    states=_STATES,
+    rows=_ROWS,
+    guards={},
+    effects={
+        "note_reason": "keep who or what took the permission, and why",
+        "clear_reason": "forget the reason",
+    },
+    ignored=(
+        Ignored((EXITS_ONLY, HALTED), ENTRIES_STOPPED, "entries are stopped already"),
+        Ignored((EXITS_ONLY, HALTED), LIMIT_REACHED, "entries are stopped already"),
+        Ignored((HALTED,), QUARANTINED, "halted already"),
+        Ignored((HALTED,), HALT_ORDERED, "halted already"),
+        Ignored((ACTIVE,), RESUMED, "active already"),
+    ),
+)
