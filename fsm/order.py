@@ -42,12 +42,12 @@ _EFFECTS = {
     "send_cancel": "outbox: cancel the order at the exchange",
     "look_up_order": "outbox: ask the exchange for the order, then its trades",
     "tell_fill": "raise entry_filled_further or exit_filled_further on the position",
-    "tell_end": "raise entry_ended or exit_ended on the position",
+    "tell_end": "raise entry_ended or exit_ended on the position, with the report's fills unless told already",
     "rearm_deadline": "wait once more, from now",
     "note_anomaly": "count it and quarantine the pair's entries",
 }
 
-_FILL, _LAST, _END = ("tell_fill",), ("tell_fill", "tell_end"), ("tell_end",)
+_FILL, _END, _LATE = ("tell_fill",), ("tell_end",), ("tell_fill", "tell_end")
 _LOOK = ("look_up_order", "rearm_deadline")
 
 # fmt: off
@@ -57,7 +57,7 @@ _ROWS = (
 
     Row(SUBMITTING,       ORDER_ACCEPTED,         WORKING),
     Row(SUBMITTING,       ORDER_PARTIALLY_FILLED, PARTIALLY_FILLED, (),                       _FILL, "the fill overtook the acknowledgement"),
-    Row(SUBMITTING,       ORDER_FILLED,           FILLED,           (),                       _LAST),
+    Row(SUBMITTING,       ORDER_FILLED,           FILLED,           (),                       _END),
     Row(SUBMITTING,       ORDER_CANCELLED,        CANCELLED,        (),                       _END, "an order for immediate execution, or the exchange's own cancel"),
     Row(SUBMITTING,       ORDER_REJECTED,         REJECTED,         (),                       _END),
     Row(SUBMITTING,       ORDER_EXPIRED,          EXPIRED,          (),                       _END),
@@ -66,7 +66,7 @@ _ROWS = (
     Row(SUBMITTING,       ENGINE_RESTARTED,       UNKNOWN,          (),                       _LOOK, "the request may have left before the process died"),
 
     Row(WORKING,          ORDER_PARTIALLY_FILLED, PARTIALLY_FILLED, (),                       _FILL),
-    Row(WORKING,          ORDER_FILLED,           FILLED,           (),                       _LAST),
+    Row(WORKING,          ORDER_FILLED,           FILLED,           (),                       _END),
     Row(WORKING,          ORDER_CANCELLED,        CANCELLED,        (),                       _END),
     Row(WORKING,          ORDER_REJECTED,         REJECTED,         (),                       _END, "refused after an early acknowledgement"),
     Row(WORKING,          ORDER_EXPIRED,          EXPIRED,          (),                       _END),
@@ -77,7 +77,7 @@ _ROWS = (
     Row(WORKING,          ENGINE_RESTARTED,       WORKING,          (),                       _LOOK),
 
     Row(PARTIALLY_FILLED, ORDER_PARTIALLY_FILLED, PARTIALLY_FILLED, (),                       _FILL),
-    Row(PARTIALLY_FILLED, ORDER_FILLED,           FILLED,           (),                       _LAST),
+    Row(PARTIALLY_FILLED, ORDER_FILLED,           FILLED,           (),                       _END),
     Row(PARTIALLY_FILLED, ORDER_CANCELLED,        CANCELLED,        (),                       _END),
     Row(PARTIALLY_FILLED, ORDER_EXPIRED,          EXPIRED,          (),                       _END),
     Row(PARTIALLY_FILLED, CANCEL_REQUESTED,       CANCELLING,       (),                       ("send_cancel",)),
@@ -88,7 +88,7 @@ _ROWS = (
 
     Row(CANCELLING,       ORDER_ACCEPTED,         CANCELLING,       (),                       ("send_cancel", "rearm_deadline"), "found alive after the cancel was lost: cancel again"),
     Row(CANCELLING,       ORDER_PARTIALLY_FILLED, CANCELLING,       (),                       _FILL),
-    Row(CANCELLING,       ORDER_FILLED,           FILLED,           (),                       _LAST, "the cancel lost its race"),
+    Row(CANCELLING,       ORDER_FILLED,           FILLED,           (),                       _END, "the cancel lost its race"),
     Row(CANCELLING,       ORDER_CANCELLED,        CANCELLED,        (),                       _END),
     Row(CANCELLING,       ORDER_REJECTED,         REJECTED,         (),                       _END),
     Row(CANCELLING,       ORDER_EXPIRED,          EXPIRED,          (),                       _END),
@@ -100,7 +100,7 @@ _ROWS = (
 
     Row(UNKNOWN,          ORDER_ACCEPTED,         WORKING),
     Row(UNKNOWN,          ORDER_PARTIALLY_FILLED, PARTIALLY_FILLED, (),                       _FILL),
-    Row(UNKNOWN,          ORDER_FILLED,           FILLED,           (),                       _LAST),
+    Row(UNKNOWN,          ORDER_FILLED,           FILLED,           (),                       _END),
     Row(UNKNOWN,          ORDER_CANCELLED,        CANCELLED,        (),                       _END),
     Row(UNKNOWN,          ORDER_REJECTED,         REJECTED,         (),                       _END),
     Row(UNKNOWN,          ORDER_EXPIRED,          EXPIRED,          (),                       _END),
@@ -111,9 +111,9 @@ _ROWS = (
     Row(UNKNOWN,          ENGINE_RESTARTED,       UNKNOWN,          (),                       _LOOK),
 
     Row(CANCELLED,        ORDER_PARTIALLY_FILLED, CANCELLED,        (),                       _FILL, "a fill that was reported late"),
-    Row(CANCELLED,        ORDER_FILLED,           FILLED,           (),                       _LAST, "the cancel lost its race"),
+    Row(CANCELLED,        ORDER_FILLED,           FILLED,           (),                       _LATE, "the cancel lost its race"),
     Row(EXPIRED,          ORDER_PARTIALLY_FILLED, EXPIRED,          (),                       _FILL, "a fill that was reported late"),
-    Row(EXPIRED,          ORDER_FILLED,           FILLED,           (),                       _LAST),
+    Row(EXPIRED,          ORDER_FILLED,           FILLED,           (),                       _LATE),
     Row(REJECTED,         ORDER_PARTIALLY_FILLED, UNKNOWN,          (),                       ("tell_fill", "note_anomaly", *_LOOK), "believed dead and alive: look again"),
     Row(REJECTED,         ORDER_FILLED,           FILLED,           (),                       ("tell_fill", "tell_end", "note_anomaly"), "believed dead and filled: its coins are ours"),
 )

@@ -61,10 +61,15 @@ _ROWS = (
     Row(ORDERING,  POSITIONS_CHANGED, IDLE,      (*_DONE, *_NONE)),
     Row(ORDERING,  POSITIONS_CHANGED, OPEN,      (*_DONE, *_SOME)),
     Row(ORDERING,  POSITIONS_CHANGED, CLOSING,   (*_DONE, *_ALL),                         (), "the entry filled and left again in one turn"),
+    Row(ORDERING,  POSITIONS_CHANGED, ORDERING,  (),                                      (), "another deal of the pair moved", otherwise=True),
+    Row(SIGNALLED, POSITIONS_CHANGED, SIGNALLED, (),                                      (), "the pair settles when its signal does"),
     Row(OPEN,      POSITIONS_CHANGED, IDLE,      _NONE),
     Row(OPEN,      POSITIONS_CHANGED, CLOSING,   _ALL),
+    Row(OPEN,      POSITIONS_CHANGED, OPEN,      _SOME,                                   (), "one of several deals moved"),
     Row(CLOSING,   POSITIONS_CHANGED, IDLE,      _NONE),
+    Row(CLOSING,   POSITIONS_CHANGED, CLOSING,   _ALL,                                    (), "one of several deals ended"),
     Row(CLOSING,   POSITIONS_CHANGED, OPEN,      _SOME,                                   (), "an entry that was given up filled late"),
+    Row(IDLE,      POSITIONS_CHANGED, IDLE,      _NONE,                                   (), "a deal that had ended was corrected"),
     Row(IDLE,      POSITIONS_CHANGED, OPEN,      _SOME,                                   (), "an entry that was given up filled late"),
     Row(IDLE,      POSITIONS_CHANGED, CLOSING,   _ALL,                                    (), "it filled late and is leaving already"),
 )
@@ -79,7 +84,6 @@ PAIR = Table(
     ignored=(
         Ignored((SIGNALLED, ORDERING), BUY_SIGNALLED, "one entry of this pair is in flight already"),
         Ignored((IDLE, ORDERING, OPEN, CLOSING), SELL_SIGNALLED, "the positions answer a sell signal"),
-        Ignored((SIGNALLED,), POSITIONS_CHANGED, "the pair settles when its signal does"),
     ),
     exclusive=(frozenset({"no_position_lives", "a_position_is_open", "every_position_is_closing"}),),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 from typing import NewType
 
@@ -64,3 +64,10 @@ def base_of(symbol: str) -> str:
 
 def quote_of(symbol: str) -> str:
     return symbol.partition("/")[2].partition(":")[0]
+
+
+MONEY = Context(prec=80, rounding=ROUND_HALF_EVEN)
+"""Books are kept in this context: wide enough that no sum or product of exchange numbers is rounded.
+
+The thread's own context is not relied upon: libraries change it.
+"""
