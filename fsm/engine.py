@@ -38,10 +38,15 @@ class Step:
         return self.row.effects if self.row else ()
 
     @property
+    def refusals(self) -> str:
+        """The guards that did not hold, with their words."""
+        return "; ".join(f"{verdict.guard}: {verdict.because}" for verdict in self.verdicts if not verdict.holds)
+
+    @property
     def because(self) -> str:
         """Why it did not move: the refusing guards' words, or the table's reason. Empty after a move."""
         if self.outcome is Outcome.REFUSED:
-            return "; ".join(f"{v.guard}: {v.because}" for v in self.verdicts if not v.holds)
+            return self.refusals
         if self.outcome is Outcome.IGNORED:
             return self.table.why_ignored(self.source, self.event) or ""
         if self.outcome is Outcome.ANOMALY:

@@ -8,6 +8,7 @@ BUY_SIGNALLED = "buy_signalled"
 SELL_SIGNALLED = "sell_signalled"
 ENTRY_CONSIDERED = "entry_considered"
 POSITIONS_CHANGED = "positions_changed"
+CONFIGURED = "configured"
 
 _STATES = (
     State(IDLE, "no position lives and no entry is in flight", initial=True),
@@ -72,6 +73,12 @@ _ROWS = (
     Row(IDLE,      POSITIONS_CHANGED, IDLE,      _NONE,                                   (), "a deal that had ended was corrected"),
     Row(IDLE,      POSITIONS_CHANGED, OPEN,      _SOME,                                   (), "an entry that was given up filled late"),
     Row(IDLE,      POSITIONS_CHANGED, CLOSING,   _ALL,                                    (), "it filled late and is leaving already"),
+
+    Row(IDLE,      CONFIGURED,        IDLE,      (),                                      (), "the pair is traded from now on, or by other strategies"),
+    Row(SIGNALLED, CONFIGURED,        SIGNALLED),
+    Row(ORDERING,  CONFIGURED,        ORDERING),
+    Row(OPEN,      CONFIGURED,        OPEN),
+    Row(CLOSING,   CONFIGURED,        CLOSING),
 )
 # fmt: on
 

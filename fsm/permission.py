@@ -22,13 +22,13 @@ _STATES = (
 # fmt: off
 _ROWS = (
     #   source      event            target      guards  effects            why
-    Row(ACTIVE,     ENTRIES_STOPPED, EXITS_ONLY, (),     ("note_reason",)),
-    Row(ACTIVE,     LIMIT_REACHED,   EXITS_ONLY, (),     ("note_reason",),  "until the next day begins, UTC"),
-    Row(ACTIVE,     QUARANTINED,     HALTED,     (),     ("note_reason",),  "an anomaly: a person has to look"),
-    Row(ACTIVE,     HALT_ORDERED,    HALTED,     (),     ("note_reason",)),
+    Row(ACTIVE,     ENTRIES_STOPPED, EXITS_ONLY, (),     ()),
+    Row(ACTIVE,     LIMIT_REACHED,   EXITS_ONLY, (),     (),               "until the next day begins, UTC"),
+    Row(ACTIVE,     QUARANTINED,     HALTED,     (),     (),               "an anomaly: a person has to look"),
+    Row(ACTIVE,     HALT_ORDERED,    HALTED,     (),     ()),
     Row(EXITS_ONLY, DEADLINE_PASSED, ACTIVE,     (),     ("clear_reason",)),
-    Row(EXITS_ONLY, QUARANTINED,     HALTED,     (),     ("note_reason",)),
-    Row(EXITS_ONLY, HALT_ORDERED,    HALTED,     (),     ("note_reason",)),
+    Row(EXITS_ONLY, QUARANTINED,     HALTED,     (),     ()),
+    Row(EXITS_ONLY, HALT_ORDERED,    HALTED,     (),     ()),
     Row(EXITS_ONLY, RESUMED,         ACTIVE,     (),     ("clear_reason",)),
     Row(HALTED,     RESUMED,         ACTIVE,     (),     ("clear_reason",)),
 )
@@ -40,7 +40,6 @@ PERMISSION = Table(
     rows=_ROWS,
     guards={},
     effects={
-        "note_reason": "keep who or what took the permission, and why",
         "clear_reason": "forget the reason",
     },
     ignored=(

@@ -1,0 +1,90 @@
+"""What the daemon writes down about itself every second, and the line it shows on a terminal."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from dirigent.wiring import Engine
+from fsm.commit import Progress
+from services.ports import Clock
+from services.resumption import checkpoint_of
+
+CHECKPOINTS_A_BEAT = 50
+"""Symbols whose indicators one beat saves, in turn, so that a thousand pairs do not stall a tick."""
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """Builds progress reports for one run."""
+
+    engine: Engine
+    clock: Clock
+    mode: str
+    exchange: str
+    started_at_ms: int
+    _ticks_before: int = 0
+    _at_before_ms: int = 0
+    _rate: float = 0.0
+    _next: int = 0
+
+    def beat(self, *, everything: bool = False) -> Progress:
+        """`everything` saves the indicators of all symbols, as a stop does."""
+        now_ms = self.clock.now_ms()
+        symbols = self.engine.symbols
+        turn = symbols if everything else self._in_turn(symbols)
+        return Progress(
+            at_ms=now_ms,
+            heartbeat=self._facts(now_ms),
+            feeds=[self._feed(symbol) for symbol in symbols],
+            checkpoints={symbol: checkpoint_of(self.engine.orchestrator, symbol) for symbol in turn},
+        )
+
+    def _in_turn(self, symbols: list[str]) -> list[str]:
+        first = self._next % len(symbols)
+        self._next = first + CHECKPOINTS_A_BEAT
+        return symbols[first : self._next]
+
+    def _feed(self, symbol: str) -> tuple[str, str, int, str]:
+        market = self.engine.market.market(symbol)
+        return symbol, str(market.last), market.at_ms, self.engine.signals.why_not(symbol)
+
+    def _facts(self, now_ms: int) -> dict[str, Any]:
+        state = self.engine.state
+        metrics = state.metrics
+        if now_ms - self._at_before_ms >= 1000:
+            self._rate = (metrics.ticks - self._ticks_before) * 1000 / max(now_ms - self._at_before_ms, 1)
+            self._ticks_before, self._at_before_ms = metrics.ticks, now_ms
+        return {
+            "mode": self.mode,
+            "exchange": self.exchange,
+            "pid": os.getpid(),
+            "started_at_ms": self.started_at_ms,
+            "at_ms": now_ms,
+            "ticks": metrics.ticks,
+            "bad_ticks": metrics.bad_ticks,
+            "last_bad_tick": metrics.last_bad_tick,
+            "ticks_per_s": round(self._rate, 1),
+            "tick_ms_p50": round(metrics.tick_latency.quantile_ms(0.5), 4),
+            "tick_ms_p99": round(metrics.tick_latency.quantile_ms(0.99), 4),
+            "equity": self.engine.risk.equity(),
+            "store_fault": state.store_fault,
+            "balance": {
+                currency: {"free": balance.free, "used": balance.used, "total": balance.total}
+                for currency, balance in state.balances.items()
+            },
+        }
+
+    def line(self) -> str:
+        """One line for a person: what lives, what it is worth, how fast it runs."""
+        state = self.engine.state
+        pairs = Counter(pair.state for pair in state.working.pairs.values())
+        words = " ".join(f"{count} {name}" for name, count in sorted(pairs.items()))
+        equity = self.engine.risk.equity().quantize(Decimal("0.01"))
+        fault = f" · STORE FAULT, no new orders: {state.store_fault}" if state.store_fault else ""
+        return (
+            f"pairs: {words} · positions: {len(state.working.positions)} · orders: {len(state.working.orders)}"
+            f" · equity {equity} · {self._rate:.0f} ticks/s"
+            f" · tick p99 {state.metrics.tick_latency.quantile_ms(0.99):.3f} ms{fault}"
+        )

@@ -1,0 +1,78 @@
+"""The trading loop: pumps ticks and order reports into the orchestrator until it is told to stop."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from loguru import logger
+
+from services.messages import FeedEnded
+from services.ports import OrderDesk, TickerFeed
+from services.state_management import OrderNews
+from services.trading_orchestrator import TradingOrchestrator
+
+RETRY_S = 1.0
+"""The pause after a feed failed."""
+
+
+class Exchange(TickerFeed, OrderDesk, Protocol):
+    """What the loop needs of an exchange: prices and reports."""
+
+
+async def watch_symbol(connector: TickerFeed, orchestrator: TradingOrchestrator, symbol: str) -> None:
+    """One feed task a symbol: a slow or dead feed delays no other."""
+    while True:
+        try:
+            ticker_data = await connector.watch_ticker(symbol)
+        except FeedEnded:
+            return
+        except (OSError, ArithmeticError, LookupError, ValueError) as error:
+            logger.bind(event="feed_failed", symbol=symbol, error=repr(error)).warning("feed_failed")
+            await asyncio.sleep(RETRY_S)
+            continue
+        await orchestrator.process_market_tick(ticker_data)
+
+
+async def watch_orders(connector: OrderDesk, orchestrator: TradingOrchestrator) -> None:
+    """Order reports are news: they wait in the state manager until they are committed."""
+    while True:
+        for report in await connector.watch_orders():
+            orchestrator.state.deliver(OrderNews(report.client_order_id, report.symbol, report))
+        await orchestrator.update_open_positions()
+
+
+async def keep_time(orchestrator: TradingOrchestrator) -> None:
+    """Deadlines are rows in the store; every second the due ones fire."""
+    while True:
+        await orchestrator.update_open_positions()
+        await asyncio.sleep(1)
+
+
+async def trade(
+    connector: Exchange, orchestrator: TradingOrchestrator, symbols: Sequence[str], stop: asyncio.Event
+) -> None:
+    """Runs until `stop` is set or every feed has ended. Raises what a task of the loop raised."""
+
+    async def watch_symbols() -> None:
+        await asyncio.gather(*(watch_symbol(connector, orchestrator, symbol) for symbol in symbols))
+
+    async def wait_for_stop() -> None:
+        await stop.wait()
+
+    work = (watch_symbols(), watch_orders(connector, orchestrator), keep_time(orchestrator), wait_for_stop())
+    tasks = [asyncio.create_task(coroutine) for coroutine in work]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    from dirigent.command_line import main
+
+    main(["trade", *sys.argv[1:]])

@@ -1,0 +1,74 @@
+"""What the live deals bind: their number, their exposure, and the quote currency promised to entries in flight."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from fsm import position as position_machine
+from fsm.records import PositionRecord
+from fsm.values import ZERO
+
+_ENDED = position_machine.POSITION.finals
+_ENTERING = frozenset({position_machine.IDLE, position_machine.SIGNALLED, position_machine.ORDERING})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one position binds: `exposure` at cost, and the part of it not yet spent."""
+
+    deals: int = 0
+    exposure: Decimal = ZERO
+    reserved: Decimal = ZERO
+
+
+_NOTHING = Claim()
+
+
+def claim_of(position: PositionRecord | None) -> Claim:
+    if position is None or position.state in _ENDED:
+        return _NOTHING
+    if position.state in _ENTERING:
+        unspent = max(position.quota - position.spent, ZERO)
+        return Claim(1, position.spent + unspent, unspent)
+    if not position.sold or not position.bought:
+        return Claim(1, position.spent)
+    return Claim(1, position.spent * position.quantity / position.bought)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Sums over all live positions, kept in step turn by turn, so that a limit is one comparison.
+
+    A turn's claims count from the moment it ends, before its commit; `release` takes them back when the commit fails.
+    """
+
+    deals: int = 0
+    exposure: Decimal = ZERO
+    reserved: Decimal = ZERO
+    deals_of: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    exposure_of: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
+    quote_total: Decimal = ZERO
+    """Quote currency at the exchange, free and locked, moved along with every booked fill."""
+
+    def replace(self, before: PositionRecord | None, after: PositionRecord | None) -> None:
+        some = after or before
+        if some is None:
+            return
+        old, new = claim_of(before), claim_of(after)
+        self.deals += new.deals - old.deals
+        self.exposure += new.exposure - old.exposure
+        self.reserved += new.reserved - old.reserved
+        self.deals_of[some.symbol] += new.deals - old.deals
+        self.exposure_of[some.symbol] += new.exposure - old.exposure
+        self.quote_total += _money(after) - _money(before)
+
+    @property
+    def available(self) -> Decimal:
+        """Quote currency that no entry in flight has been promised."""
+        return self.quote_total - self.reserved
+
+
+def _money(position: PositionRecord | None) -> Decimal:
+    if position is None:
+        return ZERO
+    return position.received - position.spent - position.fee_quote

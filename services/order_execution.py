@@ -1,0 +1,237 @@
+"""OrderExecutionService: intents become orders, orders become reports, reports become events; idempotent by client order id."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from loguru import logger
+
+from fsm import order as machine
+from fsm.commit import OutboxRow
+from fsm.order import FILLED, PARTIALLY_FILLED, SUBMITTING, UNKNOWN
+from fsm.records import Fill, OrderRecord
+from fsm.values import MONEY, ZERO, Verdict
+from services.bindings import Bindings
+from services.booking import book_on_order
+from services.deal_orders import DealOrders
+from services.messages import CancelRefused, OrderRefused, OrderReport, OrderRequest, OrderStatus
+from services.ports import OrderDesk
+from services.state_management import OrderNews, StateManagementService
+from services.turn import Effect, Happening, LookUp, Turn
+
+_ENDED = machine.ORDER.finals
+
+_EVENT_OF_END = {
+    OrderStatus.CANCELED: machine.ORDER_CANCELLED,
+    OrderStatus.EXPIRED: machine.ORDER_EXPIRED,
+    OrderStatus.REJECTED: machine.ORDER_REJECTED,
+    OrderStatus.CLOSED: machine.ORDER_EXPIRED,
+}
+"""Of an order that ended short of its amount. `closed` is judged by what filled: the rest expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTimings:
+    """How long an order may stay silent in each state before it is looked up, in ms."""
+
+    acknowledgement_ms: int = 10_000
+    check_in_ms: int = 30_000
+    cancellation_ms: int = 10_000
+    look_up_min_ms: int = 1_000
+    look_up_max_ms: int = 60_000
+
+
+class OrderExecutionService:
+    """Sends orders and reads what comes back. It sends only what is committed, and believes only evidence."""
+
+    def __init__(
+        self,
+        desk: OrderDesk,
+        deals: DealOrders,
+        state: StateManagementService,
+        timings: OrderTimings | None = None,
+    ) -> None:
+        self.desk = desk
+        self.deals = deals
+        self.state = state
+        self.timings = timings or OrderTimings()
+        self._creating: set[str] = set()
+        self.bindings = deals.bindings | Bindings(
+            guards={
+                "order": {
+                    "absence_is_proved": self.absence_is_proved,
+                    "nothing_has_filled": self.nothing_has_filled,
+                }
+            },
+            effects={
+                "order": {
+                    "send_order": self.send_order,
+                    "send_cancel": self.send_cancel,
+                    "look_up_order": self.look_up_order,
+                    "tell_fill": deals.tell_fill,
+                    "tell_end": deals.tell_end,
+                }
+            },
+            deadlines={
+                "acknowledgement": lambda turn, _: turn.now_ms + self.timings.acknowledgement_ms,
+                "check_in": lambda turn, _: turn.now_ms + self.timings.check_in_ms,
+                "cancellation": lambda turn, _: turn.now_ms + self.timings.cancellation_ms,
+                "next_look_up": self.next_look_up,
+            },
+        )
+
+    async def perform(self, effect: Effect) -> OrderNews:
+        """Sends one committed request and says what became known. Never raises but for its own cancellation."""
+        try:
+            if isinstance(effect, LookUp):
+                return await self._look_up(effect)
+            if effect.kind == "send_order":
+                return await self._create(effect)
+            return await self._cancel(effect)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # outcomes are an allow-list: whatever else happened leaves the order unknown
+            done = effect.id if isinstance(effect, OutboxRow) else ""
+            logger.bind(event="outcome_lost", order=effect.client_order_id, error=repr(error)).warning(
+                "outcome_lost"
+            )
+            return OrderNews(
+                effect.client_order_id, effect.symbol, None, machine.OUTCOME_LOST, repr(error), done
+            )
+
+    async def _create(self, row: OutboxRow) -> OrderNews:
+        order = self.state.working.orders.get(row.client_order_id)
+        if order is None or order.state not in (SUBMITTING, UNKNOWN):
+            return OrderNews(row.client_order_id, row.symbol, outbox_done=row.id)
+        request = OrderRequest(
+            order.client_order_id, order.symbol, order.side, order.type, order.amount, order.price
+        )
+        self._creating.add(row.client_order_id)
+        try:
+            report = await self.desk.create_order(request)
+        except OrderRefused as refusal:
+            return self._news(row, event=machine.ORDER_REJECTED, reason=str(refusal))
+        finally:
+            self._creating.discard(row.client_order_id)
+        if report.exchange_order_id is None:
+            reason = "the exchange answered without naming the order"
+            return self._news(row, event=machine.OUTCOME_LOST, reason=reason)
+        return self._news(row, report=report)
+
+    async def _cancel(self, row: OutboxRow) -> OrderNews:
+        try:
+            report = await self.desk.cancel_order(row.client_order_id, row.symbol)
+        except CancelRefused as refusal:
+            return self._news(row, event=machine.CANCEL_REFUSED, reason=str(refusal))
+        return self._news(row, report=report)
+
+    def _news(
+        self, row: OutboxRow, report: OrderReport | None = None, event: str = "", reason: str = ""
+    ) -> OrderNews:
+        return OrderNews(row.client_order_id, row.symbol, report, event, reason, row.id)
+
+    async def _look_up(self, question: LookUp) -> OrderNews:
+        report = await self.desk.fetch_order(question.client_order_id, question.symbol)
+        if report is not None:
+            return OrderNews(question.client_order_id, question.symbol, report)
+        return OrderNews(
+            question.client_order_id, question.symbol, None, machine.ORDER_ABSENT, "not found"
+        )
+
+    def read_news(self, turn: Turn, news: OrderNews) -> bool:
+        """Turns news into events of the order. False when the order is not ours: it is reported, never adopted."""
+        if news.outbox_done:
+            turn.outbox_done.append(news.outbox_done)
+        order = turn.order(news.client_order_id)
+        if order is None:
+            return False
+        if news.report is not None:
+            self._read_report(turn, order, news.report)
+        elif news.event:
+            update = _because(news.reason)
+            turn.raise_event("order", order.client_order_id, news.event, update)
+        return True
+
+    def _read_report(self, turn: Turn, order: OrderRecord, report: OrderReport) -> None:
+        fresh = self._fresh_fills(turn, order, report)
+        filled = sum((fill.amount for fill in fresh), order.filled)
+        if report.filled > filled:
+            turn.effects.append(LookUp(order.client_order_id, order.symbol))
+            if report.status != OrderStatus.OPEN:
+                return
+        named = report.exchange_order_id or order.exchange_order_id
+
+        def update(record: OrderRecord) -> None:
+            record.exchange_order_id = named
+            if report.reason:
+                record.reason = report.reason
+            book_on_order(record, fresh)
+
+        turn.fills += fresh
+        if filled >= order.amount:
+            if fresh or order.state != FILLED:
+                _raise(turn, order, machine.ORDER_FILLED, update, fresh)
+            return
+        moved = bool(fresh) or (filled > ZERO and order.state in (SUBMITTING, UNKNOWN))
+        if moved:
+            _raise(turn, order, machine.ORDER_PARTIALLY_FILLED, update, fresh)
+        if report.status == OrderStatus.OPEN:
+            if not moved and not (filled > ZERO and order.state == PARTIALLY_FILLED):
+                _raise(turn, order, machine.ORDER_ACCEPTED, update, [])
+            return
+        if order.state not in _ENDED:
+            event = _EVENT_OF_END[report.status]
+            _raise(turn, order, event, _because(report.reason) if moved else update, [])
+
+    def _fresh_fills(self, turn: Turn, order: OrderRecord, report: OrderReport) -> list[Fill]:
+        """The fills not booked before: each trade id counts once, however often it is reported."""
+        fresh: dict[str, Fill] = {}
+        for fill in report.fills:
+            if fill.id in fresh:
+                continue
+            if order.filled and self.state.fill_is_known(fill.symbol, fill.id):
+                continue
+            fresh[fill.id] = fill
+        return list(fresh.values())
+
+    def absence_is_proved(self, turn: Turn, order: OrderRecord) -> Verdict:
+        wait_ms = order.sent_at_ms + self.desk.late_arrival_ms - turn.now_ms
+        flying = order.client_order_id in self._creating
+        words = f"{max(wait_ms, 0)} ms of the window left, request {'still' if flying else 'not'} in flight"
+        return Verdict("absence_is_proved", wait_ms < 0 and not flying, words)
+
+    def nothing_has_filled(self, turn: Turn, order: OrderRecord) -> Verdict:
+        return Verdict("nothing_has_filled", not order.filled, f"{order.filled:f} filled")
+
+    def next_look_up(self, turn: Turn, order: OrderRecord) -> int:
+        """The longer an order stays unknown the rarer it is asked for, within the timings' bounds."""
+        pause_ms = (turn.now_ms - order.sent_at_ms) // 2
+        return turn.now_ms + min(max(pause_ms, self.timings.look_up_min_ms), self.timings.look_up_max_ms)
+
+    def send_order(self, turn: Turn, order: OrderRecord, _: Happening) -> None:
+        turn.outbox.append(_row("send_order", turn, order))
+
+    def send_cancel(self, turn: Turn, order: OrderRecord, _: Happening) -> None:
+        turn.outbox.append(_row("send_cancel", turn, order))
+
+    def look_up_order(self, turn: Turn, order: OrderRecord, _: Happening) -> None:
+        turn.effects.append(LookUp(order.client_order_id, order.symbol))
+
+
+def _row(kind: str, turn: Turn, order: OrderRecord) -> OutboxRow:
+    identity = f"{order.client_order_id}:{kind}:{order.version}"
+    return OutboxRow(identity, kind, order.client_order_id, order.symbol, turn.now_ms)
+
+
+def _raise(
+    turn: Turn, order: OrderRecord, event: str, update: Callable[[OrderRecord], None], fills: list[Fill]
+) -> None:
+    turn.queue.append(Happening("order", order.client_order_id, event, update, fills))
+
+
+def _because(reason: str) -> Callable[[OrderRecord], None]:
+    def update(order: OrderRecord) -> None:
+        if reason:
+            order.reason = reason
+
+    return update

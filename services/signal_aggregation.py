@@ -1,0 +1,205 @@
+"""SignalAggregationService: strategies' votes become one weighted, explained signal, or a reason for none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fsm.values import Side, Verdict
+from services.market_data_analyzer import MarketDataAnalyzer, MarketView
+from services.messages import BadSignal, Signal, Tick
+from services.ports import Archive
+from services.strategies.base import StrategyError, nearest
+from services.strategies.panel import Panel
+from services.strategies.panel import StrategyFailed as StrategyFailed
+from services.strategies.panel import WeightedStrategy as WeightedStrategy
+
+SIGNAL_FIELDS = dict.fromkeys(("id", "symbol", "side", "strength", "reason", "at", "expires_at"))
+ID_LENGTH_MAX = 200
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEAR_10000_MS = 253_402_300_800_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    panel: Panel
+    view: MarketView
+    expires_ms: int
+
+
+class SignalAggregationService:
+    """Asks each symbol's strategies once a sample, and answers the guards about signals.
+
+    Votes add up to a score between -1, all sell, and 1, all buy; from `threshold` on, either way, it is a signal.
+    """
+
+    def __init__(self, analyzer: MarketDataAnalyzer, archive: Archive, *, threshold: float = 0.5) -> None:
+        if not 0.0 < threshold <= 1.0:
+            raise StrategyError(f"threshold {threshold!r} is not above 0 and at most 1")
+        self.analyzer = analyzer
+        self.archive = archive
+        self.threshold = threshold
+        self._pairs: dict[str, _Pair] = {}
+
+    def configure(self, symbol: str, weighted: Sequence[WeightedStrategy], expires_ms: int) -> None:
+        """Once for each symbol that the analyzer knows. Signals live for `expires_ms` unless they say otherwise."""
+        if symbol in self._pairs:
+            raise StrategyError(f"{symbol}: it has its strategies already; replace them")
+        if expires_ms <= 0:
+            raise StrategyError(f"{symbol}: signals that expire after {expires_ms} ms are never fresh")
+        panel = Panel(symbol, self.analyzer.indicators(symbol))
+        self._seat(panel, weighted)
+        self._pairs[symbol] = _Pair(panel, self.analyzer.market(symbol), expires_ms)
+
+    def replace(self, symbol: str, weighted: Sequence[WeightedStrategy]) -> None:
+        """Changes a symbol's strategies between two samples; those that are listed again go on undisturbed.
+
+        Raises StrategyError, or whatever a strategy's `bind` raises, having changed nothing.
+        """
+        self._seat(self._pairs[symbol].panel, weighted)
+
+    def _seat(self, panel: Panel, weighted: Sequence[WeightedStrategy]) -> None:
+        for other in self._pairs.values():
+            if other.panel is not panel:
+                busy = [seat.weighted.strategy for seat in other.panel.seats]
+                for each in weighted:
+                    if any(each.strategy is strategy for strategy in busy):
+                        raise StrategyError(f"strategy {each.strategy} serves {other.panel.symbol} already")
+        panel.seat(weighted)
+
+    def strategies_of(self, symbol: str) -> tuple[WeightedStrategy, ...]:
+        return tuple(seat.weighted for seat in self._pairs[symbol].panel.seats)
+
+    def describe(self, symbol: str) -> str:
+        """The strategies with parameters, source hashes and weights, as canonical JSON."""
+        return self._pairs[symbol].panel.describe()
+
+    def evaluate(self, tick: Tick) -> Signal | None:
+        """Asks the strategies about one sample that the analyzer has just taken in. Raises StrategyFailed.
+
+        The signal's id is made of symbol, side, time and the sample's number: one history, one id.
+        """
+        pair = self._pairs[tick.symbol]
+        panel = pair.panel
+        if not panel.ask(tick):
+            return None
+        score = panel.score
+        if abs(score) < self.threshold:
+            return None
+        side = Side.BUY if score > 0 else Side.SELL
+        return Signal(
+            id=f"{tick.symbol}:{side}:{tick.at_ms}:{pair.view.samples}",
+            symbol=tick.symbol,
+            side=side,
+            strength=abs(score),
+            reason=f"score {score:+.3g} at threshold {self.threshold:g}: {panel.account()}",
+            at_ms=tick.at_ms,
+            expires_at_ms=tick.at_ms + pair.expires_ms,
+        )
+
+    def why_not(self, symbol: str) -> str:
+        """Why the last sample gave no signal, strategy by strategy, with numbers; or that it gave one."""
+        pair = self._pairs.get(symbol)
+        if pair is None:
+            return "no strategy is configured"
+        panel = pair.panel
+        if panel.failure is not None:
+            return str(panel.failure)
+        account = panel.account()
+        if not panel.votes:
+            return account
+        if abs(panel.score) < self.threshold:
+            return f"score {panel.score:+.3g} is short of threshold {self.threshold:g}: {account}"
+        return f"the last sample gave a signal, score {panel.score:+.3g}: {account}"
+
+    def signal_is_new(self, signal: Signal) -> Verdict:
+        offered = self.archive.signal_was_offered(signal.id)
+        return Verdict(
+            "signal_is_new", not offered, f"signal {signal.id} was {'' if offered else 'not '}offered before"
+        )
+
+    def signal_is_fresh(self, signal: Signal, now_ms: int) -> Verdict:
+        """Neither expired nor dated further ahead than a tick may be."""
+        ahead_ms, left_ms = signal.at_ms - now_ms, signal.expires_at_ms - now_ms
+        if ahead_ms > self.analyzer.future_tolerance_ms:
+            tolerance_ms = self.analyzer.future_tolerance_ms
+            because = f"it is dated {ahead_ms} ms ahead, tolerance {tolerance_ms} ms"
+            return Verdict("signal_is_fresh", False, because)
+        because = f"{left_ms} ms left" if left_ms > 0 else f"it expired {-left_ms} ms ago"
+        return Verdict("signal_is_fresh", left_ms > 0, because)
+
+    def parse(self, signal_data: Mapping[str, Any], side: str) -> Signal:
+        """A signal from outside; raises BadSignal.
+
+        `id` and `symbol` are required. Unless given, `strength` is 1, `reason` empty, `at` the time of receipt and
+        `expires_at` a default life later. Times are aware datetimes, RFC 3339 texts or whole milliseconds.
+        """
+        if not isinstance(signal_data, Mapping):
+            raise BadSignal(f"a signal is a mapping, got {signal_data!r}")
+        for name in signal_data:
+            if name not in SIGNAL_FIELDS:
+                known = f"known are {', '.join(SIGNAL_FIELDS)}{nearest(str(name), SIGNAL_FIELDS)}"
+                raise BadSignal(f"{name}: unknown field; {known}")
+        signal_id = _text(signal_data, "id")
+        if not signal_id or len(signal_id) > ID_LENGTH_MAX:
+            raise BadSignal(f"id: {signal_id!r} is not 1 to {ID_LENGTH_MAX} characters")
+        symbol = _text(signal_data, "symbol")
+        pair = self._pairs.get(symbol)
+        if pair is None:
+            raise BadSignal(f"symbol: {symbol!r} is not one of {', '.join(self._pairs) or 'none'}")
+        if signal_data.get("side", side) != side:
+            raise BadSignal(f"side: {signal_data['side']!r} was handed in as a {side} signal")
+        at = signal_data.get("at")
+        at_ms = self.analyzer.clock.now_ms() if at is None else _moment("at", at)
+        expires_at = signal_data.get("expires_at")
+        expires_at_ms = at_ms + pair.expires_ms if expires_at is None else _moment("expires_at", expires_at)
+        if expires_at_ms <= at_ms:
+            raise BadSignal(f"expires_at: {expires_at!r} is not after at, {at!r}")
+        reason = _text(signal_data, "reason") if signal_data.get("reason") is not None else ""
+        return Signal(signal_id, symbol, Side(side), _strength(signal_data), reason, at_ms, expires_at_ms)
+
+    def checkpoint(self, symbol: str) -> dict[str, Any]:
+        """What the strategies themselves remember, JSON-able; their indicators are the analyzer's to save."""
+        return self._pairs[symbol].panel.checkpoint()
+
+    def restore(self, symbol: str, checkpoint: Mapping[str, Any]) -> None:
+        """A strategy whose name, parameters and source the checkpoint lacks starts anew. Raises CheckpointError."""
+        self._pairs[symbol].panel.restore(checkpoint)
+
+
+def _text(signal_data: Mapping[str, Any], name: str) -> str:
+    value = signal_data.get(name)
+    if not isinstance(value, str):
+        raise BadSignal(f"{name}: {value!r} is not a text" if name in signal_data else f"{name}: is missing")
+    return value
+
+
+def _strength(signal_data: Mapping[str, Any]) -> float:
+    value = signal_data.get("strength")
+    if value is None:
+        return 1.0
+    try:
+        strength = float("nan") if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        strength = float("nan")
+    if not 0.0 <= strength <= 1.0:
+        raise BadSignal(f"strength: {value!r} is not a number from 0 to 1")
+    return strength
+
+
+def _moment(name: str, value: object) -> int:
+    """Milliseconds since the epoch; a text or a datetime has to say its offset from UTC."""
+    given = value
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise BadSignal(f"{name}: {given!r} is not an RFC 3339 time") from None
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise BadSignal(f"{name}: {given!r} does not say its offset from UTC")
+        value = (value - _EPOCH) // timedelta(milliseconds=1)
+    if type(value) is not int or not 0 <= value < _YEAR_10000_MS:
+        raise BadSignal(f"{name}: {given!r} is not a time: an aware datetime, RFC 3339 or whole milliseconds")
+    return value

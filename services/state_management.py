@@ -1,0 +1,251 @@
+"""StateManagementService: the working set, the mail of every pair, the commit, and the effects under way."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from loguru import logger
+
+from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreError
+from fsm.records import OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
+from services.ledger import Ledger
+from services.messages import Balance, OrderReport
+from services.metrics import EngineMetrics
+from services.ports import Archive, Clock, Store
+from services.turn import Effect, LookUp, Turn
+from services.working_set import WorkingSet
+
+Work = Callable[[Turn], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNews:
+    """What became known of an order: a report, or an event when the exchange said nothing that could be reported."""
+
+    client_order_id: str
+    symbol: str
+    report: OrderReport | None = None
+    event: str = ""
+    reason: str = ""
+    outbox_done: str = ""
+
+
+@dataclass(slots=True)
+class Mail:
+    symbol: str
+    work: Work
+    done: asyncio.Future[list[Effect]]
+    urgent: bool
+
+
+class StateManagementService:
+    """Owns everything that changes. A turn reads through it, stages its changes and is committed with all turns
+    that are ready at the same moment; the working set is swapped after the commit and not before.
+    """
+
+    def __init__(self, store: Store, archive: Archive, clock: Clock) -> None:
+        self.store = store
+        self.archive = archive
+        self.clock = clock
+        self.working = WorkingSet(archive)
+        self.ledger = Ledger()
+        self.metrics = EngineMetrics()
+        self.facts: dict[str, str] = {}
+        self.balances: dict[str, Balance] = {}
+        """As the exchange last told them, by currency."""
+        self.tag = ""
+        self.last_position_number = 0
+        self.store_fault = ""
+        """Why the last commit failed; empty while the store takes what it is given."""
+        self._overlay: dict[tuple[str, str], Record] = {}
+        self._batch = CommitBatch()
+        self._mail: deque[Mail] = deque()
+        self._news: deque[OrderNews] = deque()
+        self._drain_is_due = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.sends_are_held = False
+        self._held: list[tuple[Effect, Callable[[Effect], Coroutine[Any, Any, None]]]] = []
+
+    def rebuild(self, stored: StoredState) -> None:
+        """Fills the working set with what the store's `load` found."""
+        self.tag = stored.tag
+        self.last_position_number = stored.last_position_number
+        self.facts = dict(stored.facts)
+        for record in (*stored.pairs, *stored.permissions, *stored.orders, *stored.positions):
+            self.working.put(record)
+        for position in self.working.positions.values():
+            self.ledger.replace(None, position)
+            self.working.refresh_watch(position)
+
+    def next_position_number(self) -> int:
+        """Never the same twice in one database; a number whose turn fails is not used again."""
+        self.last_position_number += 1
+        return self.last_position_number
+
+    def transact(self, symbol: str, work: Work, *, urgent: bool = False) -> asyncio.Future[list[Effect]]:
+        """Puts work into the pair's mail. The future holds the effects to start, once its turn is committed.
+
+        Urgent mail (exits, reports) of all pairs goes before the rest; one pair's mail of a kind keeps its order.
+        The future raises StoreError when the commit failed: then nothing of the turn has happened.
+        """
+        loop = asyncio.get_running_loop()
+        mail = Mail(symbol, work, loop.create_future(), urgent)
+        self._mail.append(mail)
+        if not self._drain_is_due:
+            self._drain_is_due = True
+            loop.call_soon(self._drain)
+        return mail.done
+
+    def _drain(self) -> None:
+        """Runs all mail and commits it together: turns that are ready at once share one transaction."""
+        self._drain_is_due = False
+        mails = sorted(self._mail, key=lambda mail: not mail.urgent) if len(self._mail) > 1 else list(self._mail)
+        self._mail.clear()
+        decided: list[tuple[Mail, Turn]] = []
+        for mail in mails:
+            turn = Turn(self, mail.symbol, self.clock.now_ms())
+            try:
+                mail.work(turn)
+            except Exception as error:  # the last resort of a pair's mail: its caller quarantines that pair alone
+                if not mail.done.cancelled():
+                    mail.done.set_exception(error)
+                continue
+            self._merge(turn)
+            decided.append((mail, turn))
+        self._commit(decided)
+
+    def _merge(self, turn: Turn) -> None:
+        batch = self._batch
+        for key, record in turn.staged.items():
+            before = turn.before[key]
+            if isinstance(record, PositionRecord):
+                self.ledger.replace(before if isinstance(before, PositionRecord) else None, record)
+            known = batch.records.get(key)
+            base = known[1] if known else (before.version if before else 0)
+            batch.records[key] = (record, base)
+            self._overlay[key] = record
+        batch.journal += turn.journal
+        batch.fills += turn.fills
+        batch.outbox += turn.outbox
+        batch.outbox_done += turn.outbox_done
+        batch.signals += turn.signals
+        batch.facts.update(turn.facts)
+
+    def _commit(self, decided: list[tuple[Mail, Turn]]) -> None:
+        batch, overlay = self._batch, self._overlay
+        self._batch, self._overlay = CommitBatch(), {}
+        try:
+            if not batch.is_empty:
+                self.store.commit(batch)
+                self.metrics.transitions += len(batch.journal)
+        except StoreError as error:
+            self._undo(overlay)
+            self.store_fault = str(error)
+            for mail, _ in decided:
+                if not mail.done.cancelled():
+                    mail.done.set_exception(error)
+            return
+        self.store_fault = ""
+        self.facts.update(batch.facts)
+        for record in overlay.values():
+            self.working.put(record)
+        touched = {r.id for r in overlay.values() if isinstance(r, PositionRecord)}
+        touched |= {r.position_id for r in overlay.values() if isinstance(r, OrderRecord)}
+        for position_id in touched:
+            position = overlay.get(("position", position_id)) or self.working.positions.get(position_id)
+            if isinstance(position, PositionRecord):
+                self.working.refresh_watch(position)
+        for mail, turn in decided:
+            if not mail.done.cancelled():
+                mail.done.set_result([*turn.outbox, *turn.effects])
+
+    def _undo(self, overlay: dict[tuple[str, str], Record]) -> None:
+        """Releases what the failed turns had reserved."""
+        for (machine, subject_id), record in overlay.items():
+            if machine == "position" and isinstance(record, PositionRecord):
+                self.ledger.replace(record, self.working.position(subject_id))
+
+    def pair(self, symbol: str) -> PairRecord:
+        record = self._overlay.get(("pair", symbol))
+        return record if isinstance(record, PairRecord) else self.working.pair(symbol)
+
+    def permission(self, scope: str) -> PermissionRecord:
+        record = self._overlay.get(("permission", scope))
+        return record if isinstance(record, PermissionRecord) else self.working.permission(scope)
+
+    def position(self, position_id: str) -> PositionRecord | None:
+        record = self._overlay.get(("position", position_id))
+        return record if isinstance(record, PositionRecord) else self.working.position(position_id)
+
+    def order(self, client_order_id: str) -> OrderRecord | None:
+        record = self._overlay.get(("order", client_order_id))
+        return record if isinstance(record, OrderRecord) else self.working.order(client_order_id)
+
+    def positions_of(self, symbol: str) -> Iterator[PositionRecord]:
+        if not self._overlay:
+            yield from list(self.working.positions_of(symbol))
+            return
+        living = {position.id: position for position in self.working.positions_of(symbol)}
+        for record in self._overlay.values():
+            if isinstance(record, PositionRecord) and record.symbol == symbol:
+                living[record.id] = record
+        yield from living.values()
+
+    def fill_is_known(self, symbol: str, fill_id: str) -> bool:
+        pending = any(fill.id == fill_id and fill.symbol == symbol for fill in self._batch.fills)
+        return pending or self.archive.has_fill(symbol, fill_id)
+
+    def deliver(self, news: OrderNews) -> None:
+        """Order news wait here until `update_open_positions` applies them."""
+        self._news.append(news)
+
+    def take_news(self) -> list[OrderNews]:
+        news = list(self._news)
+        self._news.clear()
+        return news
+
+    def give_back_news(self, news: OrderNews) -> None:
+        """After a failed commit: nothing that became known of an order may be lost."""
+        self._news.append(news)
+
+    def start(self, effect: Effect, carry_out: Callable[[Effect], Coroutine[Any, Any, None]]) -> None:
+        """Runs an effect beside the ticks. It must not raise; what it learns comes back as news.
+
+        While sends are held, at a start, only look-ups run: nothing new is sent before what is outstanding is known.
+        """
+        if self.sends_are_held and not isinstance(effect, LookUp):
+            self._held.append((effect, carry_out))
+            return
+        task = asyncio.get_running_loop().create_task(carry_out(effect))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def release_sends(self) -> None:
+        self.sends_are_held = False
+        held, self._held = self._held, []
+        for effect, carry_out in held:
+            self.start(effect, carry_out)
+
+    @property
+    def effects_under_way(self) -> int:
+        return len(self._tasks)
+
+    async def settle(self, timeout_s: float | None = None) -> bool:
+        """Waits until no effect is under way; False when the time ran out first."""
+        while self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+            if late and timeout_s is not None:
+                return False
+        return True
+
+    def save_progress(self, progress: Progress) -> None:
+        """Best effort: a heartbeat that cannot be written must not stop the engine."""
+        try:
+            self.store.save_progress(progress)
+        except StoreConflict:
+            raise
+        except StoreError as error:
+            self.store_fault = str(error)
+            logger.bind(event="progress_not_saved", fault=str(error)).warning("progress_not_saved")

@@ -1,0 +1,310 @@
+"""TradingOrchestrator: stateless; ticks become events, events moves, moves effects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter_ns
+from typing import Any
+
+from loguru import logger
+
+from fsm.commit import StoreConflict, StoreError
+from fsm.order import CANCELLING
+from fsm.pair import BUY_SIGNALLED, ENTRY_CONSIDERED, SELL_SIGNALLED, SIGNALLED
+from fsm.permission import ACTIVE, ENGINE_SUBJECT, LIMIT_REACHED
+from fsm.position import ENTRY_WENT_STALE, EXIT_TRIGGERED, OPEN, ORDERING
+from fsm.records import PairRecord, PermissionRecord, PositionRecord
+from fsm.table import DEADLINE_PASSED
+from fsm.values import ExitReason, Side, Verdict
+from services.bindings import Bindings, bind
+from services.exit_levels import Watch, read_rules
+from services.market_data_analyzer import MarketDataAnalyzer
+from services.messages import BadTick, Signal, Tick
+from services.order_execution import OrderExecutionService
+from services.pair_coordination import PairCoordination, accept_signal, remember_signal
+from services.risk_management import RiskManagementService, day_of, next_day_ms
+from services.signal_aggregation import SignalAggregationService, StrategyFailed
+from services.state_management import OrderNews, StateManagementService, Work
+from services.turn import Effect, Turn, Update
+from services.turn_runner import TurnRunner, quarantine, rearm_deadline
+
+
+@dataclass(slots=True)
+class Decision:
+    """What became of an offered signal, and why."""
+
+    taken: bool = False
+    because: str = ""
+
+
+class TradingOrchestrator:
+    """Coordinates the five services. It keeps nothing: two instances over the same services are interchangeable."""
+
+    def __init__(
+        self,
+        signal_aggregator: SignalAggregationService,
+        order_executor: OrderExecutionService,
+        risk_manager: RiskManagementService,
+        market_analyzer: MarketDataAnalyzer,
+        state_manager: StateManagementService,
+    ) -> None:
+        self.signals = signal_aggregator
+        self.orders = order_executor
+        self.risk = risk_manager
+        self.market = market_analyzer
+        self.state = state_manager
+        pairs = PairCoordination(risk_manager.rules, signal_aggregator, market_analyzer, state_manager)
+        self._machines = bind(self._bindings() | pairs.bindings | order_executor.bindings)
+        self._runner = TurnRunner(self._machines)
+
+    def _bindings(self) -> Bindings:
+        rearm = {"rearm_deadline": lambda *given: rearm_deadline(self._machines, *given)}
+        return Bindings(
+            guards={
+                "pair": {
+                    "signal_is_new": self._signal_is_new,
+                    "signal_is_fresh": self._signal_is_fresh,
+                    "cooldown_is_over": self.risk.cooldown_is_over,
+                    "price_is_fresh": self.risk.price_is_fresh,
+                    "risk_allows_entry": self.risk.risk_allows_entry,
+                }
+            },
+            effects={"position": rearm, "order": rearm},
+        )
+
+    def _signal_is_new(self, turn: Turn, _: PairRecord) -> Verdict:
+        assert turn.signal is not None
+        return self.signals.signal_is_new(turn.signal)
+
+    def _signal_is_fresh(self, turn: Turn, _: PairRecord) -> Verdict:
+        assert turn.signal is not None
+        return self.signals.signal_is_fresh(turn.signal, turn.now_ms)
+
+    async def process_market_tick(self, ticker_data: Mapping[str, Any]) -> None:
+        """Takes one ccxt ticker structure; returns once what it decided is committed.
+
+        A tick that cannot be used is counted, logged and changes nothing. Waits for no network: orders leave beside it.
+        Raises StoreConflict when another process has taken the database over.
+        """
+        started_ns = perf_counter_ns()
+        metrics = self.state.metrics
+        try:
+            tick = self.market.observe(ticker_data)
+            signal = self.signals.evaluate(tick) if tick.is_sample else None
+        except BadTick as refusal:
+            self._refuse_tick(refusal)
+            return
+        except StrategyFailed as failure:
+            await self._suspend(failure)
+            return
+        working = self.state.working
+        hits = working.touched(tick)
+        if hits or signal is not None or working.pairs[tick.symbol].state == SIGNALLED:
+            if hits:
+                await self._transact(tick.symbol, partial(self._answer_price, tick, hits), urgent=True)
+            if signal is not None:
+                await self._offer(signal, tick)
+            elif working.pairs[tick.symbol].state == SIGNALLED:
+                await self._transact(tick.symbol, partial(self._reconsider, tick))
+        metrics.ticks += 1
+        metrics.tick_latency.record(perf_counter_ns() - started_ns)
+
+    async def handle_buy_signal(self, signal_data: Mapping[str, Any]) -> Decision:
+        """Offers an entry: id, symbol, strength, reason, at, expires_at. A repeated id changes nothing.
+
+        Returns whether the pair took the signal and why or why not. Raises BadSignal when the data cannot be used.
+        """
+        return await self._offer(self.signals.parse(signal_data, Side.BUY))
+
+    async def handle_sell_signal(self, signal_data: Mapping[str, Any]) -> Decision:
+        """Closes the open positions of the symbol whose rules listen to sell signals; fields as for a buy signal."""
+        return await self._offer(self.signals.parse(signal_data, Side.SELL))
+
+    async def update_open_positions(self) -> None:
+        """Applies the deadlines that are due and the order news that arrived; to be called every second and on news.
+
+        What cannot be committed is kept for the next call.
+        """
+        now_ms = self.state.clock.now_ms()
+        transact, working = self.state.transact, self.state.working
+        due = working.take_due(now_ms)
+        pending = [
+            (item, transact(self._symbol_of(*item), partial(self._pass_deadline, *item), urgent=True))
+            for item in due
+        ]
+        news = self.state.take_news()
+        answers = [(item, transact(item.symbol, partial(self._read_news, item), urgent=True)) for item in news]
+        for (machine, subject_id), future in pending:
+            await self._finish(self._symbol_of(machine, subject_id), future)
+            working.give_back(machine, subject_id, now_ms)
+        for item, future in answers:
+            if not await self._finish(item.symbol, future) and self.state.store_fault:
+                self.state.give_back_news(item)
+        await self._watch_the_day(now_ms)
+
+    async def apply(self, machine: str, subject_id: str, event: str, update: Update | None = None) -> bool:
+        """Raises one event from outside (a person, a configuration) on one subject; False when it was not committed."""
+
+        def work(turn: Turn) -> None:
+            turn.raise_event(machine, subject_id, event, update)
+            self._runner.run(turn)
+
+        return await self._transact(self._symbol_of(machine, subject_id), work, urgent=True)
+
+    async def _offer(self, signal: Signal, tick: Tick | None = None) -> Decision:
+        decision = Decision()
+        work = self._consider_buy if signal.side == Side.BUY else self._answer_sell
+        if not await self._transact(signal.symbol, partial(work, signal, tick, decision)):
+            decision.taken, decision.because = False, self.state.store_fault or "the turn failed"
+        return decision
+
+    def _consider_buy(self, signal: Signal, tick: Tick | None, decision: Decision, turn: Turn) -> None:
+        turn.signal, turn.tick = signal, tick
+        turn.raise_event("pair", signal.symbol, BUY_SIGNALLED, accept_signal(signal))
+        steps = self._runner.run(turn)
+        refused = next((step for step in steps if step.table.name == "pair" and step.refusals), None)
+        decision.taken = steps[0].row is not None and (refused is None or not refused.row)
+        decision.because = steps[0].because or (refused.refusals if refused else signal.reason)
+        self.state.metrics.refusals += not decision.taken
+        if decision.taken or steps[0].row or "signal_is_new" not in decision.because:
+            remember_signal(turn, signal, "taken" if decision.taken else decision.because)
+
+    def _answer_sell(self, signal: Signal, tick: Tick | None, decision: Decision, turn: Turn) -> None:
+        turn.signal, turn.tick = signal, tick
+        fresh = (self.signals.signal_is_new(signal), self.signals.signal_is_fresh(signal, turn.now_ms))
+        refused = [verdict for verdict in fresh if not verdict.holds]
+        if refused:
+            decision.because = "; ".join(f"{verdict.guard}: {verdict.because}" for verdict in refused)
+            return
+        turn.raise_event("pair", signal.symbol, SELL_SIGNALLED)
+        leaving = [p.id for p in turn.positions_of(signal.symbol) if _listens(p)]
+        for position_id in leaving:
+            turn.raise_event("position", position_id, EXIT_TRIGGERED, _leave_for(ExitReason.OPPOSITE_SIGNAL))
+        steps = self._runner.run(turn)
+        decision.taken = any(step.row for step in steps)
+        decision.because = f"{len(leaving)} positions leave" if leaving else "no position listens"
+        remember_signal(turn, signal, decision.because)
+
+    def _answer_price(self, tick: Tick, hits: list[Watch], turn: Turn) -> None:
+        turn.tick = tick
+        for watch in hits:
+            position = turn.position(watch.position_id)
+            if position is None or position.exit_reason:
+                continue
+            if watch.is_entry and tick.last >= watch.above:
+                order = turn.order(position.entry_order_id)
+                if order is not None and order.state != CANCELLING:
+                    turn.raise_event("position", position.id, ENTRY_WENT_STALE)
+            else:
+                reason = watch.reason_at(tick.last)
+                turn.raise_event("position", position.id, EXIT_TRIGGERED, _leave_for(reason))
+        self._runner.run(turn)
+
+    def _reconsider(self, tick: Tick, turn: Turn) -> None:
+        turn.tick = tick
+        turn.raise_event("pair", tick.symbol, ENTRY_CONSIDERED)
+        self._runner.run(turn)
+
+    def _pass_deadline(self, machine: str, subject_id: str, turn: Turn) -> None:
+        turn.raise_event(machine, subject_id, DEADLINE_PASSED)
+        self._runner.run(turn)
+
+    def _read_news(self, news: OrderNews, turn: Turn) -> None:
+        if not self.orders.read_news(turn, news):
+            logger.bind(event="foreign_order", order=news.client_order_id, symbol=news.symbol).warning(
+                "foreign_order"
+            )
+        self._runner.run(turn)
+
+    async def _transact(self, symbol: str, work: Work, *, urgent: bool = False) -> bool:
+        return await self._finish(symbol, self.state.transact(symbol, work, urgent=urgent))
+
+    async def _finish(self, symbol: str, future: Any) -> bool:
+        """Awaits a turn's commit and starts its effects. False when nothing of the turn has happened."""
+        try:
+            effects: list[Effect] = await future
+        except StoreConflict:
+            raise
+        except StoreError as error:
+            self._note_fault(symbol, error)
+            return False
+        except Exception as error:  # a fault in one pair's turn must not reach another pair: that pair is quarantined
+            logger.bind(event="turn_failed", symbol=symbol).exception("turn_failed")
+            await self._quarantine(symbol, f"{type(error).__name__}: {error}")
+            return False
+        for effect in effects:
+            self.state.start(effect, self._carry_out)
+        return True
+
+    async def _carry_out(self, effect: Effect) -> None:
+        self.state.deliver(await self.orders.perform(effect))
+        await self.update_open_positions()
+
+    async def _quarantine(self, symbol: str, reason: str) -> None:
+        def work(turn: Turn) -> None:
+            quarantine(turn, reason)
+            self._runner.run(turn)
+
+        try:
+            await self.state.transact(symbol, work, urgent=True)
+        except StoreConflict:
+            raise
+        except StoreError as error:
+            self._note_fault(symbol, error)
+
+    def _note_fault(self, symbol: str, error: StoreError) -> None:
+        logger.bind(event="commit_failed", symbol=symbol, fault=str(error)).error("commit_failed")
+
+    async def _suspend(self, failure: StrategyFailed) -> None:
+        """A strategy that raises stops the entries of its own pair, and nothing else."""
+        if self.state.permission(failure.symbol).state == ACTIVE:
+            logger.bind(event="strategy_failed", symbol=failure.symbol, error=str(failure)).error("strategy_failed")
+            await self._quarantine(failure.symbol, str(failure))
+
+    def _refuse_tick(self, refusal: BadTick) -> None:
+        self.state.metrics.bad_ticks += 1
+        self.state.metrics.last_bad_tick = str(refusal)
+        logger.bind(event="bad_tick", reason=str(refusal)).warning("bad_tick")
+
+    async def _watch_the_day(self, now_ms: int) -> None:
+        """Keeps the equity with which the UTC day began, and stops entries when the day's loss reaches its limit."""
+        today = day_of(now_ms)
+        if self.state.facts.get("day") != today:
+            start = {"day": today, "day_start_equity": str(self.risk.equity())}
+            await self._transact(ENGINE_SUBJECT, lambda turn: turn.facts.update(start))
+            return
+        if self.risk.limits.max_daily_loss is None:
+            return
+        verdict = self.risk.daily_loss_verdict()
+        if verdict.holds or self.state.permission(ENGINE_SUBJECT).state != ACTIVE:
+            return
+
+        def update(permission: PermissionRecord) -> None:
+            permission.reason = f"max_daily_loss: {verdict.because}"
+            permission.due_at_ms = next_day_ms(now_ms)
+
+        await self.apply("permission", ENGINE_SUBJECT, LIMIT_REACHED, update)
+
+    def _symbol_of(self, machine: str, subject_id: str) -> str:
+        if machine == "position":
+            position = self.state.position(subject_id)
+            return position.symbol if position else subject_id
+        if machine == "order":
+            order = self.state.order(subject_id)
+            return order.symbol if order else subject_id
+        return subject_id
+
+
+def _listens(position: PositionRecord) -> bool:
+    return (
+        position.state in (OPEN, ORDERING)
+        and not position.exit_reason
+        and read_rules(position.rules).exit_on_sell_signal
+    )
+
+
+def _leave_for(reason: ExitReason) -> Any:
+    def update(position: PositionRecord) -> None:
+        position.exit_reason = reason
+
+    return update

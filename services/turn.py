@@ -1,0 +1,152 @@
+"""One decision in the making: what it reads, what it stages, what it raises next. Nothing of it counts before the commit."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fsm.commit import JournalEntry, OfferedSignal, OutboxRow
+from fsm.records import Fill, OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
+from services.messages import Signal, Tick
+
+Update = Callable[[Any], None]
+"""Writes an event's facts into the copied record before the guards are asked."""
+
+
+@dataclass(slots=True)
+class Happening:
+    """An event on its way to one subject."""
+
+    machine: str
+    subject_id: str
+    event: str
+    update: Update | None = None
+    fills: list[Fill] = field(default_factory=list)
+    """An order's new fills; taken out by the effect that tells the position."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A question to the exchange about one order. It changes nothing there, so it needs no outbox row."""
+
+    client_order_id: str
+    symbol: str
+
+
+Effect = OutboxRow | LookUp
+
+
+class WorkingView(Protocol):
+    """The live subjects as the last turn left them."""
+
+    def pair(self, symbol: str) -> PairRecord: ...
+
+    def permission(self, scope: str) -> PermissionRecord: ...
+
+    def position(self, position_id: str) -> PositionRecord | None: ...
+
+    def order(self, client_order_id: str) -> OrderRecord | None: ...
+
+    def positions_of(self, symbol: str) -> Iterator[PositionRecord]: ...
+
+
+class Turn:
+    """The changes that one mail of one pair causes, seen through a view of everything before it."""
+
+    __slots__ = (
+        "because",
+        "before",
+        "effects",
+        "facts",
+        "fills",
+        "journal",
+        "now_ms",
+        "outbox",
+        "outbox_done",
+        "queue",
+        "signal",
+        "signals",
+        "staged",
+        "symbol",
+        "tick",
+        "view",
+    )
+
+    def __init__(self, view: WorkingView, symbol: str, now_ms: int) -> None:
+        self.view = view
+        self.symbol = symbol
+        self.now_ms = now_ms
+        self.tick: Tick | None = None
+        self.signal: Signal | None = None
+        self.because = ""
+        """The refusals that led to the row being carried out, when it is one of the last resort."""
+        self.staged: dict[tuple[str, str], Record] = {}
+        self.before: dict[tuple[str, str], Record | None] = {}
+        """Each staged subject as the turn found it; None for one born in it."""
+        self.journal: list[JournalEntry] = []
+        self.fills: list[Fill] = []
+        self.outbox: list[OutboxRow] = []
+        self.outbox_done: list[str] = []
+        self.signals: list[OfferedSignal] = []
+        self.facts: dict[str, str] = {}
+        self.effects: list[Effect] = []
+        self.queue: deque[Happening] = deque()
+
+    def raise_event(self, machine: str, subject_id: str, event: str, update: Update | None = None) -> None:
+        self.queue.append(Happening(machine, subject_id, event, update))
+
+    def give_birth(self, record: Record) -> None:
+        """Stages a new subject in its initial state; its first move journals all its fields."""
+        key = (record.machine, record.subject_id)
+        self.staged[key], self.before[key] = record, None
+
+    def stage(self, after: Record, before: Record) -> None:
+        key = (after.machine, after.subject_id)
+        self.staged[key] = after
+        self.before.setdefault(key, before)
+
+    def subject(self, machine: str, subject_id: str) -> Record | None:
+        """The record as this turn sees it. Owned by others: copy before changing."""
+        staged = self.staged.get((machine, subject_id))
+        if staged is not None:
+            return staged
+        return _READERS[machine](self.view, subject_id)
+
+    def pair(self, symbol: str) -> PairRecord:
+        record = self.subject("pair", symbol)
+        assert isinstance(record, PairRecord)
+        return record
+
+    def permission(self, scope: str) -> PermissionRecord:
+        record = self.subject("permission", scope)
+        assert isinstance(record, PermissionRecord)
+        return record
+
+    def position(self, position_id: str) -> PositionRecord | None:
+        record = self.subject("position", position_id)
+        assert record is None or isinstance(record, PositionRecord)
+        return record
+
+    def order(self, client_order_id: str) -> OrderRecord | None:
+        record = self.subject("order", client_order_id)
+        assert record is None or isinstance(record, OrderRecord)
+        return record
+
+    def positions_of(self, symbol: str) -> Iterator[PositionRecord]:
+        """Every position of the pair that lives, or lived when this turn began, in its present form."""
+        seen = set()
+        for position in self.view.positions_of(symbol):
+            seen.add(position.id)
+            staged = self.staged.get(("position", position.id))
+            yield staged if isinstance(staged, PositionRecord) else position
+        for staged in list(self.staged.values()):
+            if isinstance(staged, PositionRecord) and staged.id not in seen and staged.symbol == symbol:
+                yield staged
+
+
+_READERS: dict[str, Callable[[WorkingView, str], Record | None]] = {
+    "pair": lambda view, key: view.pair(key),
+    "permission": lambda view, key: view.permission(key),
+    "position": lambda view, key: view.position(key),
+    "order": lambda view, key: view.order(key),
+}
