@@ -35,6 +35,7 @@ _STATES = (
 _GUARDS = {
     "absence_is_proved": "the exchange's window for late requests has passed and every source says no",
     "nothing_has_filled": "no fill of this order is known",
+    "cancel_is_wanted": "its cancellation was asked for and never confirmed",
 }
 
 _EFFECTS = {
@@ -80,13 +81,13 @@ _ROWS = (
     Row(PARTIALLY_FILLED, ORDER_FILLED,           FILLED,           (),                       _END),
     Row(PARTIALLY_FILLED, ORDER_CANCELLED,        CANCELLED,        (),                       _END),
     Row(PARTIALLY_FILLED, ORDER_EXPIRED,          EXPIRED,          (),                       _END),
+    Row(PARTIALLY_FILLED, ORDER_REJECTED,         CANCELLED,        (),                       _END, "the rest was refused; what filled counts"),
     Row(PARTIALLY_FILLED, CANCEL_REQUESTED,       CANCELLING,       (),                       ("send_cancel",)),
     Row(PARTIALLY_FILLED, OUTCOME_LOST,           PARTIALLY_FILLED, (),                       (), "a failed question is no answer"),
     Row(PARTIALLY_FILLED, ORDER_ABSENT,           UNKNOWN,          (),                       _LOOK),
     Row(PARTIALLY_FILLED, DEADLINE_PASSED,        PARTIALLY_FILLED, (),                       _LOOK),
     Row(PARTIALLY_FILLED, ENGINE_RESTARTED,       PARTIALLY_FILLED, (),                       _LOOK),
 
-    Row(CANCELLING,       ORDER_ACCEPTED,         CANCELLING,       (),                       ("send_cancel", "rearm_deadline"), "found alive after the cancel was lost: cancel again"),
     Row(CANCELLING,       ORDER_PARTIALLY_FILLED, CANCELLING,       (),                       _FILL),
     Row(CANCELLING,       ORDER_FILLED,           FILLED,           (),                       _END, "the cancel lost its race"),
     Row(CANCELLING,       ORDER_CANCELLED,        CANCELLED,        (),                       _END),
@@ -98,13 +99,16 @@ _ROWS = (
     Row(CANCELLING,       DEADLINE_PASSED,        UNKNOWN,          (),                       _LOOK),
     Row(CANCELLING,       ENGINE_RESTARTED,       UNKNOWN,          (),                       _LOOK),
 
-    Row(UNKNOWN,          ORDER_ACCEPTED,         WORKING),
-    Row(UNKNOWN,          ORDER_PARTIALLY_FILLED, PARTIALLY_FILLED, (),                       _FILL),
+    Row(UNKNOWN,          ORDER_ACCEPTED,         CANCELLING,       ("cancel_is_wanted",),    ("send_cancel",), "found alive after the cancel was lost: cancel again"),
+    Row(UNKNOWN,          ORDER_ACCEPTED,         WORKING,          (),                       (), otherwise=True),
+    Row(UNKNOWN,          ORDER_PARTIALLY_FILLED, CANCELLING,       ("cancel_is_wanted",),    (*_FILL, "send_cancel")),
+    Row(UNKNOWN,          ORDER_PARTIALLY_FILLED, PARTIALLY_FILLED, (),                       _FILL, otherwise=True),
     Row(UNKNOWN,          ORDER_FILLED,           FILLED,           (),                       _END),
     Row(UNKNOWN,          ORDER_CANCELLED,        CANCELLED,        (),                       _END),
     Row(UNKNOWN,          ORDER_REJECTED,         REJECTED,         (),                       _END),
     Row(UNKNOWN,          ORDER_EXPIRED,          EXPIRED,          (),                       _END),
-    Row(UNKNOWN,          ORDER_ABSENT,           REJECTED,         ("nothing_has_filled", "absence_is_proved"), _END, "it never arrived"),
+    Row(UNKNOWN,          ORDER_ABSENT,           REJECTED,         ("absence_is_proved", "nothing_has_filled"), _END, "it never arrived"),
+    Row(UNKNOWN,          ORDER_ABSENT,           CANCELLED,        ("absence_is_proved",),   _END, "forgotten by the exchange; what filled counts", otherwise=True),
     Row(UNKNOWN,          ORDER_ABSENT,           UNKNOWN,          (),                       (), "too early to believe: the deadline asks again", otherwise=True),
     Row(UNKNOWN,          OUTCOME_LOST,           UNKNOWN,          (),                       (), "a failed question is no answer"),
     Row(UNKNOWN,          DEADLINE_PASSED,        UNKNOWN,          (),                       _LOOK),
@@ -130,13 +134,13 @@ ORDER = Table(
     effects=_EFFECTS,
     ignored=(
         Ignored((WORKING, PARTIALLY_FILLED), ORDER_ACCEPTED, "it is known to be accepted"),
+        Ignored((CANCELLING,), ORDER_ACCEPTED, "an echo from before the cancel; the deadline asks"),
         Ignored(_ENDED, ORDER_ACCEPTED, "a late acknowledgement brings no order back"),
         Ignored(_ENDED, ORDER_CANCELLED, "it has ended already"),
         Ignored(_ENDED, ORDER_EXPIRED, "it has ended already"),
         Ignored(_ENDED, ORDER_REJECTED, "it has ended already"),
         Ignored((FILLED,), ORDER_FILLED, "a duplicate"),
         Ignored((FILLED,), ORDER_PARTIALLY_FILLED, "an older report than the last"),
-        Ignored((PARTIALLY_FILLED,), ORDER_REJECTED, "what filled cannot have been refused; the next look-up tells"),
         Ignored((SUBMITTING, CANCELLING, UNKNOWN), CANCEL_REQUESTED, "it cannot be cancelled before it is known to rest"),
         Ignored(_ENDED, CANCEL_REQUESTED, "it has ended already"),
         Ignored((SUBMITTING, WORKING, PARTIALLY_FILLED, UNKNOWN), CANCEL_REFUSED, "no cancel is pending"),

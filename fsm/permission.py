@@ -26,6 +26,7 @@ _ROWS = (
     Row(ACTIVE,     LIMIT_REACHED,   EXITS_ONLY, (),     (),               "until the next day begins, UTC"),
     Row(ACTIVE,     QUARANTINED,     HALTED,     (),     (),               "an anomaly: a person has to look"),
     Row(ACTIVE,     HALT_ORDERED,    HALTED,     (),     ()),
+    Row(EXITS_ONLY, ENTRIES_STOPPED, EXITS_ONLY, (),     (),               "a stop by a person outlasts the limit's"),
     Row(EXITS_ONLY, DEADLINE_PASSED, ACTIVE,     (),     ("clear_reason",)),
     Row(EXITS_ONLY, QUARANTINED,     HALTED,     (),     ()),
     Row(EXITS_ONLY, HALT_ORDERED,    HALTED,     (),     ()),
@@ -43,7 +44,7 @@ PERMISSION = Table(
         "clear_reason": "forget the reason",
     },
     ignored=(
-        Ignored((EXITS_ONLY, HALTED), ENTRIES_STOPPED, "entries are stopped already"),
+        Ignored((HALTED,), ENTRIES_STOPPED, "entries are stopped already"),
         Ignored((EXITS_ONLY, HALTED), LIMIT_REACHED, "entries are stopped already"),
         Ignored((HALTED,), QUARANTINED, "halted already"),
         Ignored((HALTED,), HALT_ORDERED, "halted already"),

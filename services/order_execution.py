@@ -61,6 +61,7 @@ class OrderExecutionService:
                 "order": {
                     "absence_is_proved": self.absence_is_proved,
                     "nothing_has_filled": self.nothing_has_filled,
+                    "cancel_is_wanted": self.cancel_is_wanted,
                 }
             },
             effects={
@@ -202,6 +203,9 @@ class OrderExecutionService:
 
     def nothing_has_filled(self, turn: Turn, order: OrderRecord) -> Verdict:
         return Verdict("nothing_has_filled", not order.filled, f"{order.filled:f} filled")
+
+    def cancel_is_wanted(self, turn: Turn, order: OrderRecord) -> Verdict:
+        return Verdict("cancel_is_wanted", bool(order.cancel_reason), f"cancel: {order.cancel_reason or 'never'}")
 
     def next_look_up(self, turn: Turn, order: OrderRecord) -> int:
         """The longer an order stays unknown the rarer it is asked for, within the timings' bounds."""

@@ -31,7 +31,7 @@ class _Pair:
 class SignalAggregationService:
     """Asks each symbol's strategies once a sample, and answers the guards about signals.
 
-    Votes add up to a score between -1, all sell, and 1, all buy; from `threshold` on, either way, it is a signal.
+    Votes add up to a score from -1, all sell, to 1, all buy; `threshold` reached either way is a signal.
     """
 
     def __init__(self, analyzer: MarketDataAnalyzer, archive: Archive, *, threshold: float = 0.5) -> None:
@@ -43,7 +43,7 @@ class SignalAggregationService:
         self._pairs: dict[str, _Pair] = {}
 
     def configure(self, symbol: str, weighted: Sequence[WeightedStrategy], expires_ms: int) -> None:
-        """Once for each symbol that the analyzer knows. Signals live for `expires_ms` unless they say otherwise."""
+        """Once for each symbol the analyzer knows. `expires_ms` is how long its signals live by default."""
         if symbol in self._pairs:
             raise StrategyError(f"{symbol}: it has its strategies already; replace them")
         if expires_ms <= 0:
@@ -132,8 +132,9 @@ class SignalAggregationService:
     def parse(self, signal_data: Mapping[str, Any], side: str) -> Signal:
         """A signal from outside; raises BadSignal.
 
-        `id` and `symbol` are required. Unless given, `strength` is 1, `reason` empty, `at` the time of receipt and
-        `expires_at` a default life later. Times are aware datetimes, RFC 3339 texts or whole milliseconds.
+        `id` and `symbol` are required. Unless given, `strength` is 1, `reason` empty, `at` the time of
+        receipt and `expires_at` a default life later. A time is an aware datetime, RFC 3339 text or a whole
+        number of milliseconds.
         """
         if not isinstance(signal_data, Mapping):
             raise BadSignal(f"a signal is a mapping, got {signal_data!r}")
@@ -164,7 +165,7 @@ class SignalAggregationService:
         return self._pairs[symbol].panel.checkpoint()
 
     def restore(self, symbol: str, checkpoint: Mapping[str, Any]) -> None:
-        """A strategy whose name, parameters and source the checkpoint lacks starts anew. Raises CheckpointError."""
+        """A strategy whose name, parameters or source have changed starts anew. Raises CheckpointError."""
         self._pairs[symbol].panel.restore(checkpoint)
 
 

@@ -18,6 +18,8 @@ from services.turn import Effect, LookUp, Turn
 from services.working_set import WorkingSet
 
 Work = Callable[[Turn], None]
+CarryOut = Callable[[Effect], Coroutine[Any, Any, None]]
+"""Performs a committed effect and brings back what became known; it must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Mail:
     symbol: str
     work: Work
     done: asyncio.Future[list[Effect]]
+    carry_out: CarryOut | None
     urgent: bool
 
 
@@ -66,7 +69,7 @@ class StateManagementService:
         self._drain_is_due = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.sends_are_held = False
-        self._held: list[tuple[Effect, Callable[[Effect], Coroutine[Any, Any, None]]]] = []
+        self._held: list[tuple[Effect, CarryOut]] = []
 
     def rebuild(self, stored: StoredState) -> None:
         """Fills the working set with what the store's `load` found."""
@@ -84,14 +87,16 @@ class StateManagementService:
         self.last_position_number += 1
         return self.last_position_number
 
-    def transact(self, symbol: str, work: Work, *, urgent: bool = False) -> asyncio.Future[list[Effect]]:
-        """Puts work into the pair's mail. The future holds the effects to start, once its turn is committed.
+    def transact(
+        self, symbol: str, work: Work, carry_out: CarryOut | None = None, *, urgent: bool = False
+    ) -> asyncio.Future[list[Effect]]:
+        """Puts work into the pair's mail. The future holds its effects, started by then, once its turn is committed.
 
         Urgent mail (exits, reports) of all pairs goes before the rest; one pair's mail of a kind keeps its order.
         The future raises StoreError when the commit failed: then nothing of the turn has happened.
         """
         loop = asyncio.get_running_loop()
-        mail = Mail(symbol, work, loop.create_future(), urgent)
+        mail = Mail(symbol, work, loop.create_future(), carry_out, urgent)
         self._mail.append(mail)
         if not self._drain_is_due:
             self._drain_is_due = True
@@ -158,8 +163,12 @@ class StateManagementService:
             if isinstance(position, PositionRecord):
                 self.working.refresh_watch(position)
         for mail, turn in decided:
+            effects: list[Effect] = [*turn.outbox, *turn.effects]
+            if mail.carry_out is not None:
+                for effect in effects:
+                    self.start(effect, mail.carry_out)
             if not mail.done.cancelled():
-                mail.done.set_result([*turn.outbox, *turn.effects])
+                mail.done.set_result(effects)
 
     def _undo(self, overlay: dict[tuple[str, str], Record]) -> None:
         """Releases what the failed turns had reserved."""
@@ -210,8 +219,8 @@ class StateManagementService:
         """After a failed commit: nothing that became known of an order may be lost."""
         self._news.append(news)
 
-    def start(self, effect: Effect, carry_out: Callable[[Effect], Coroutine[Any, Any, None]]) -> None:
-        """Runs an effect beside the ticks. It must not raise; what it learns comes back as news.
+    def start(self, effect: Effect, carry_out: CarryOut) -> None:
+        """Runs an effect beside the ticks; what it learns comes back as news.
 
         While sends are held, at a start, only look-ups run: nothing new is sent before what is outstanding is known.
         """

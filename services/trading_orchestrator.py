@@ -1,5 +1,6 @@
 """TradingOrchestrator: stateless; ticks become events, events moves, moves effects."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -87,25 +88,25 @@ class TradingOrchestrator:
         Raises StoreConflict when another process has taken the database over.
         """
         started_ns = perf_counter_ns()
-        metrics = self.state.metrics
         try:
             tick = self.market.observe(ticker_data)
-            signal = self.signals.evaluate(tick) if tick.is_sample else None
         except BadTick as refusal:
             self._refuse_tick(refusal)
             return
-        except StrategyFailed as failure:
-            await self._suspend(failure)
-            return
         working = self.state.working
         hits = working.touched(tick)
-        if hits or signal is not None or working.pairs[tick.symbol].state == SIGNALLED:
-            if hits:
-                await self._transact(tick.symbol, partial(self._answer_price, tick, hits), urgent=True)
-            if signal is not None:
-                await self._offer(signal, tick)
-            elif working.pairs[tick.symbol].state == SIGNALLED:
-                await self._transact(tick.symbol, partial(self._reconsider, tick))
+        if hits:
+            await self._transact(tick.symbol, partial(self._answer_price, tick, hits), urgent=True)
+        try:
+            signal = self.signals.evaluate(tick) if tick.is_sample else None
+        except StrategyFailed as failure:
+            signal = None
+            await self._suspend(failure)
+        if signal is not None:
+            await self._offer(signal)
+        elif working.pairs[tick.symbol].state == SIGNALLED:
+            await self._transact(tick.symbol, partial(self._reconsider, tick.symbol))
+        metrics = self.state.metrics
         metrics.ticks += 1
         metrics.tick_latency.record(perf_counter_ns() - started_ns)
 
@@ -126,14 +127,15 @@ class TradingOrchestrator:
         What cannot be committed is kept for the next call.
         """
         now_ms = self.state.clock.now_ms()
-        transact, working = self.state.transact, self.state.working
-        due = working.take_due(now_ms)
+        working = self.state.working
         pending = [
-            (item, transact(self._symbol_of(*item), partial(self._pass_deadline, *item), urgent=True))
-            for item in due
+            (item, self._post(self._symbol_of(*item), partial(self._pass_deadline, *item), urgent=True))
+            for item in working.take_due(now_ms)
         ]
-        news = self.state.take_news()
-        answers = [(item, transact(item.symbol, partial(self._read_news, item), urgent=True)) for item in news]
+        answers = [
+            (item, self._post(item.symbol, partial(self._read_news, item), urgent=True))
+            for item in self.state.take_news()
+        ]
         for (machine, subject_id), future in pending:
             await self._finish(self._symbol_of(machine, subject_id), future)
             working.give_back(machine, subject_id, now_ms)
@@ -151,26 +153,26 @@ class TradingOrchestrator:
 
         return await self._transact(self._symbol_of(machine, subject_id), work, urgent=True)
 
-    async def _offer(self, signal: Signal, tick: Tick | None = None) -> Decision:
+    async def _offer(self, signal: Signal) -> Decision:
         decision = Decision()
         work = self._consider_buy if signal.side == Side.BUY else self._answer_sell
-        if not await self._transact(signal.symbol, partial(work, signal, tick, decision)):
+        if not await self._transact(signal.symbol, partial(work, signal, decision)):
             decision.taken, decision.because = False, self.state.store_fault or "the turn failed"
         return decision
 
-    def _consider_buy(self, signal: Signal, tick: Tick | None, decision: Decision, turn: Turn) -> None:
-        turn.signal, turn.tick = signal, tick
+    def _consider_buy(self, signal: Signal, decision: Decision, turn: Turn) -> None:
+        turn.signal = signal
         turn.raise_event("pair", signal.symbol, BUY_SIGNALLED, accept_signal(signal))
         steps = self._runner.run(turn)
         refused = next((step for step in steps if step.table.name == "pair" and step.refusals), None)
         decision.taken = steps[0].row is not None and (refused is None or not refused.row)
         decision.because = steps[0].because or (refused.refusals if refused else signal.reason)
         self.state.metrics.refusals += not decision.taken
-        if decision.taken or steps[0].row or "signal_is_new" not in decision.because:
+        if steps[0].row or self.signals.signal_is_new(signal).holds:
             remember_signal(turn, signal, "taken" if decision.taken else decision.because)
 
-    def _answer_sell(self, signal: Signal, tick: Tick | None, decision: Decision, turn: Turn) -> None:
-        turn.signal, turn.tick = signal, tick
+    def _answer_sell(self, signal: Signal, decision: Decision, turn: Turn) -> None:
+        turn.signal = signal
         fresh = (self.signals.signal_is_new(signal), self.signals.signal_is_fresh(signal, turn.now_ms))
         refused = [verdict for verdict in fresh if not verdict.holds]
         if refused:
@@ -186,7 +188,6 @@ class TradingOrchestrator:
         remember_signal(turn, signal, decision.because)
 
     def _answer_price(self, tick: Tick, hits: list[Watch], turn: Turn) -> None:
-        turn.tick = tick
         for watch in hits:
             position = turn.position(watch.position_id)
             if position is None or position.exit_reason:
@@ -200,9 +201,8 @@ class TradingOrchestrator:
                 turn.raise_event("position", position.id, EXIT_TRIGGERED, _leave_for(reason))
         self._runner.run(turn)
 
-    def _reconsider(self, tick: Tick, turn: Turn) -> None:
-        turn.tick = tick
-        turn.raise_event("pair", tick.symbol, ENTRY_CONSIDERED)
+    def _reconsider(self, symbol: str, turn: Turn) -> None:
+        turn.raise_event("pair", symbol, ENTRY_CONSIDERED)
         self._runner.run(turn)
 
     def _pass_deadline(self, machine: str, subject_id: str, turn: Turn) -> None:
@@ -217,12 +217,15 @@ class TradingOrchestrator:
         self._runner.run(turn)
 
     async def _transact(self, symbol: str, work: Work, *, urgent: bool = False) -> bool:
-        return await self._finish(symbol, self.state.transact(symbol, work, urgent=urgent))
+        return await self._finish(symbol, self._post(symbol, work, urgent=urgent))
 
-    async def _finish(self, symbol: str, future: Any) -> bool:
-        """Awaits a turn's commit and starts its effects. False when nothing of the turn has happened."""
+    def _post(self, symbol: str, work: Work, *, urgent: bool = False) -> asyncio.Future[list[Effect]]:
+        return self.state.transact(symbol, work, self._carry_out, urgent=urgent)
+
+    async def _finish(self, symbol: str, future: asyncio.Future[list[Effect]]) -> bool:
+        """Awaits a turn's commit. False when nothing of the turn has happened."""
         try:
-            effects: list[Effect] = await future
+            await future
         except StoreConflict:
             raise
         except StoreError as error:
@@ -232,8 +235,6 @@ class TradingOrchestrator:
             logger.bind(event="turn_failed", symbol=symbol).exception("turn_failed")
             await self._quarantine(symbol, f"{type(error).__name__}: {error}")
             return False
-        for effect in effects:
-            self.state.start(effect, self._carry_out)
         return True
 
     async def _carry_out(self, effect: Effect) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from fsm.commit import JournalEntry, OfferedSignal, OutboxRow
 from fsm.records import Fill, OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
-from services.messages import Signal, Tick
+from services.messages import Signal
 
 Update = Callable[[Any], None]
 """Writes an event's facts into the copied record before the guards are asked."""
@@ -68,7 +68,6 @@ class Turn:
         "signals",
         "staged",
         "symbol",
-        "tick",
         "view",
     )
 
@@ -76,7 +75,6 @@ class Turn:
         self.view = view
         self.symbol = symbol
         self.now_ms = now_ms
-        self.tick: Tick | None = None
         self.signal: Signal | None = None
         self.because = ""
         """The refusals that led to the row being carried out, when it is one of the last resort."""

@@ -1,0 +1,91 @@
+"""The command `dirigent`: its subcommands, each imported only when it is used."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from dirigent.commands.common import Common, common_options, faults_explained
+
+_COMMANDS = {
+    "init": "Write a commented configuration.",
+    "check": "Validate configuration, strategies and tables.",
+    "trade": "Run the engine.",
+    "replay": "Run recorded prices through the engine.",
+    "status": "Show how the engine is doing.",
+    "pairs": "List the traded pairs.",
+    "positions": "List the positions.",
+    "orders": "List the orders.",
+    "fills": "List the fills.",
+    "balance": "Show the account by currency.",
+    "journal": "Tell what happened, and why.",
+    "verify": "Prove the journal whole and the tables its sum.",
+    "diagram": "Draw the state machines.",
+}
+"""Each name with its short help: listing them imports none. Module and command bear the name."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, in `dirigent.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"dirigent.commands.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], list(_COMMANDS), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(_COMMANDS)}"
+            ctx.fail(f"no such command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with faults_explained():
+                result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_output()
+            ctx.exit(0)
+        return result
+
+
+def _forget_output() -> None:
+    """The reader has gone: the interpreter must not fail at its end over what is still buffered."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "obj": None},
+    epilog="Example: dirigent -c dirigent.toml trade --duration 60",
+)
+@common_options
+@click.version_option(package_name="dirigent", message="%(prog)s %(version)s", prog_name="dirigent")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """A trading engine in which every pair, position and order is an explicit, persisted state machine.
+
+    Exit codes: 0 done, 1 failed, 2 refused (usage or configuration).
+    """
+    context.ensure_object(Common)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The command `check`: everything that can be known to be wrong before a start."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dirigent.commands.common import Common, Refused, common_options, pass_common
+
+if TYPE_CHECKING:
+    from dirigent.settings import Settings
+
+
+@click.command(epilog="Example: dirigent -c dirigent.toml -c mine.toml check")
+@common_options
+@pass_common
+def check(common: Common) -> None:
+    """Validate configuration, strategies and tables.
+
+    Names file, key, value and remedy of every problem found. Exit 0, or 2 with the problems.
+    """
+    settings = common.settings()
+    files = common.configuration_files()
+    click.echo(f"configuration: {', '.join(files) if files else 'none: the demonstration'}")
+    click.echo(f"mode: {settings.mode} on {settings.exchange.id}, database {settings.database}")
+    _check_database(settings)
+    _tell_pairs(settings)
+    _tell_limits(settings)
+    _tell_tables()
+    click.echo("ok")
+
+
+def _check_database(settings: "Settings") -> None:
+    """Paper and live never share a file: one that exists says for which it was made."""
+    if not Path(settings.database).exists():
+        return
+    from persistence import queries
+
+    made_for = queries.status(Path(settings.database))
+    for key, configured in (("mode", settings.mode), ("exchange", settings.exchange.id)):
+        if made_for.get(key) not in (None, configured):
+            raise Refused(
+                f"database {settings.database} was made for {key} {made_for[key]!r}, "
+                f"configured is {configured!r}; name another database"
+            )
+
+
+def _tell_pairs(settings: "Settings") -> None:
+    from fsm.values import quote_of
+
+    for pair in settings.pairs:
+        strategies = " + ".join(
+            f"{choice.name}({', '.join(f'{key}={value}' for key, value in choice.params.items())})"
+            for choice in pair.strategy
+        )
+        exits = {
+            "take profit": pair.take_profit,
+            "stop loss": pair.stop_loss,
+            "trailing stop": pair.trailing_stop,
+            "seconds held": pair.max_hold_s,
+            "sell signal": "yes" if pair.exit_on_sell_signal else None,
+        }
+        told = ", ".join(f"{name} {value}" for name, value in exits.items() if value is not None)
+        click.echo(
+            f"pair {pair.symbol}: {strategies}, {pair.deal_quota} {quote_of(pair.symbol)} a deal, "
+            f"{pair.max_deals} at once; exits: {told or 'none'}"
+        )
+        if not told:
+            click.echo(f"warning: {pair.symbol} has no exit; its positions would never be sold", err=True)
+    quote = quote_of(settings.pairs[0].symbol)
+    if settings.exchange.id == "paper" and not settings.paper.balances.get(quote):
+        click.echo(f"warning: [paper] balances hold no {quote}; no deal can begin", err=True)
+
+
+def _tell_limits(settings: "Settings") -> None:
+    limits = settings.risk.model_dump()
+    told = ", ".join(f"{name} {'off' if value is None else value}" for name, value in limits.items())
+    click.echo(f"limits: {told}")
+
+
+def _tell_tables() -> None:
+    """A table checks itself when it is imported."""
+    from fsm.order import ORDER
+    from fsm.pair import PAIR
+    from fsm.permission import PERMISSION
+    from fsm.position import POSITION
+
+    for table in (PAIR, POSITION, ORDER, PERMISSION):
+        click.echo(
+            f"table {table.name}: {len(table.states)} states, {len(table.rows)} rows, definition {table.hash}"
+        )

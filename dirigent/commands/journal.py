@@ -1,0 +1,126 @@
+"""The command `journal`: what happened, with every guard's verdict in words."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dirigent.commands.common import Common, common_options, json_option, pass_common
+from dirigent.output import Row, print_json_line, print_json_stream, rfc3339
+
+LATEST_ROWS = 10
+"""With how many entries --follow begins."""
+POLL_S = 0.25
+
+_DURATION = re.compile(r"(\d+)(s|m|h|d)")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """A moment in milliseconds: RFC 3339 with its offset, or how long ago, such as 10m, 2h or 1d."""
+    if value is None:
+        return None
+    if match := _DURATION.fullmatch(value):
+        return int(time.time() * 1000) - int(match[1]) * _SECONDS[match[2]] * 1000
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is no time; write 2026-01-31T12:00:00Z, or 10m, 2h, 1d for how long ago"
+        ) from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{value!r} says no offset from UTC; add Z, or one such as +02:00")
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+@click.command(epilog="Example: dirigent journal --since 10m --follow")
+@click.argument("subject_id", metavar="[ID]", required=False)
+@click.option(
+    "--since",
+    "since_ms",
+    metavar="TIME",
+    callback=_moment,
+    help="From then on: RFC 3339, or how long ago (10m, 2h, 1d). Default: the beginning.",
+)
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Go on as entries come, until Ctrl-C; begins with the latest unless --since.",
+)
+@json_option
+@common_options
+@pass_common
+def journal(
+    common: Common, subject_id: str | None, since_ms: int | None, follow: bool, as_json: bool
+) -> None:
+    """Tell what happened, and why.
+
+    ID is a position, with its orders, or any order, symbol or permission; everything without one. With
+    --follow the JSON is one object a line (JSON Lines) instead of one list.
+    """
+    from persistence import queries
+
+    path = common.database_path()
+    if follow:
+        _follow(path, subject_id, since_ms, as_json=as_json)
+        return
+    rows = queries.journal(path, subject_id=subject_id, since_ms=since_ms)
+    if as_json:
+        print_json_stream(map(_time_first, rows))
+    elif not rows:
+        click.echo("no entries", err=True)
+    else:
+        for row in rows:
+            _print_line(row)
+
+
+def _follow(path: Path, subject_id: str | None, since_ms: int | None, *, as_json: bool) -> None:
+    try:
+        for row in _coming(path, subject_id, since_ms):
+            if as_json:
+                print_json_line(_time_first(row))
+            else:
+                _print_line(row)
+    except KeyboardInterrupt:
+        return
+
+
+def _coming(path: Path, subject_id: str | None, since_ms: int | None) -> Iterator[Row]:
+    from persistence import queries
+
+    after, limit = None, LATEST_ROWS if since_ms is None else None
+    while True:
+        for row in queries.journal(
+            path, subject_id=subject_id, since_ms=since_ms, after_seq=after, limit=limit
+        ):
+            after, limit = row["seq"], None
+            yield row
+        time.sleep(POLL_S)
+
+
+def _time_first(row: Row) -> Row:
+    return {"seq": row["seq"], "at": row["at"], **row}
+
+
+def _print_line(row: Row) -> None:
+    moved = row["outcome"] == "moved"
+    step = f"{row['source']} -> {row['target']}" if moved else f"{row['source']} ({row['outcome']})"
+    subject = f"{row['machine']} {row['subject_id']}"
+    line = f"{row['seq']:>7}  {rfc3339(row['at'])}  {subject:<28}  {row['event']:<24}  {step}"
+    reasons = [guards_in_words(row["guards"]), row["note"] or ""]
+    told = "; ".join(reason for reason in reasons if reason)
+    click.echo(f"{line}  [{told}]" if told else line)
+
+
+def guards_in_words(guards: list[dict[str, Any]]) -> str:
+    """`signal_is_new holds; risk_allows_entry fails (max_open_deals 5/5)`."""
+    return "; ".join(
+        f"{guard['guard']} {'holds' if guard['holds'] else 'fails'}"
+        + (f" ({guard['because']})" if guard["because"] else "")
+        for guard in guards
+    )

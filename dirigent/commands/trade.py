@@ -1,0 +1,42 @@
+"""The command `trade`: the daemon."""
+
+import sys
+
+import click
+
+from dirigent.commands.common import Common, Failed, Refused, common_options, pass_common
+
+
+@click.command(epilog="Example: dirigent trade --duration 60")
+@click.option(
+    "--duration",
+    "duration_s",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop after it.",
+)
+@click.option("--ticks", metavar="N", type=click.IntRange(min=1), help="Stop after so many prices.")
+@click.option("--live", is_flag=True, help='Trade real money; the configuration must say mode = "live" too.')
+@common_options
+@pass_common
+def trade(common: Common, duration_s: float | None, ticks: int | None, live: bool) -> None:
+    """Run the engine.
+
+    On paper, unless the configuration and --live both say otherwise. Ctrl-C stops it within five seconds, a
+    second one at once; the same command goes on where it stopped, also after a crash.
+    """
+    settings = common.settings()
+    from dirigent import daemon
+    from dirigent.logging_secrets import secrets_in
+    from dirigent.logging_setup import configure_logging
+    from services.exchanges.paper_file import ExchangeFileError
+
+    configure_logging(
+        settings.logging, verbosity=common.verbosity, secrets=secrets_in(settings.exchange.options)
+    )
+    try:
+        sys.exit(daemon.run(settings, duration_s=duration_s, ticks=ticks, live=live))
+    except daemon.Refused as error:
+        raise Refused(str(error)) from None
+    except ExchangeFileError as error:
+        raise Failed(str(error)) from None

@@ -1,0 +1,62 @@
+"""How a database begins: made whole under another name, then put in its place; and whose it is for ever."""
+
+import secrets
+import sqlite3
+import string
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsm.commit import StoreError
+from persistence.files import APPLICATION_ID, check_place, connect, sync_directory
+from persistence.schema import migrate
+
+_FIRST = "".join(sorted(set(string.ascii_lowercase) - {"t"}))
+"""No client order id begins with `t`: one of the supported exchanges keeps that letter for itself."""
+_REST = string.ascii_lowercase + string.digits
+TAG_LENGTH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a database belongs to. It never changes."""
+
+    tag: str
+    mode: str
+    exchange: str
+
+
+def draw_tag() -> str:
+    return secrets.choice(_FIRST) + "".join(secrets.choice(_REST) for _ in range(TAG_LENGTH - 1))
+
+
+def create(path: Path, identity: Identity) -> None:
+    """A crash on the way leaves no database, never half of one. Expects the caller to hold the lock."""
+    check_place(path)
+    draft = path.with_name(path.name + ".new")
+    for leftover in (draft, draft.with_name(draft.name + "-journal")):
+        leftover.unlink(missing_ok=True)
+    draft.touch(mode=0o644)
+    with closing(connect(draft)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrate(connection, draft)
+        connection.executemany(
+            "INSERT INTO engine(name, value) VALUES (?, ?)",
+            [("tag", identity.tag), ("mode", identity.mode), ("exchange", identity.exchange), ("epoch", "0")],
+        )
+    draft.rename(path)
+    sync_directory(path.parent)
+
+
+def check_identity(connection: sqlite3.Connection, path: Path, mode: str, exchange: str) -> Identity:
+    """Raises StoreError when the database belongs to another mode or exchange."""
+    facts = dict(
+        connection.execute("SELECT name, value FROM engine WHERE name IN ('tag', 'mode', 'exchange')")
+    )
+    found = Identity(facts["tag"], facts["mode"], facts["exchange"])
+    if (found.mode, found.exchange) != (mode, exchange):
+        raise StoreError(
+            f"database {path}: it belongs to {found.mode} trading on {found.exchange}, "
+            f"not to {mode} trading on {exchange}; name another database for that"
+        )
+    return found

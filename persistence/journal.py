@@ -1,0 +1,118 @@
+"""The journal's rows and the chain of hashes through them."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fsm.commit import JournalEntry
+from persistence.codec import Value, changes_to_json, verdicts_to_json
+
+CHECKPOINT_EVERY = 1_000
+MOVED = "moved"
+
+COLUMNS = (
+    "seq",
+    "at_ms",
+    "machine",
+    "subject_id",
+    "version",
+    "event",
+    "source",
+    "target",
+    "outcome",
+    "guards",
+    "changes",
+    "definition",
+    "note",
+    "epoch",
+    "hash",
+)
+INSERT = f"INSERT INTO journal({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM journal"
+INSERT_CHECKPOINT = "INSERT INTO checkpoints(seq, hash, at_ms) VALUES (?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The last row: its number and its hash."""
+
+    seq: int
+    hash: str
+
+
+GENESIS = ChainHead(0, "0" * 64)
+
+
+def chain_hash(previous: str, content: Sequence[Value]) -> str:
+    """SHA-256, in hex, of lines: the hash before, then the columns as stored, the hash itself left out.
+
+    Only the note may hold a line break, and no other column does; so the note comes last.
+    """
+    seq, at_ms, machine, subject_id, version, event, source, target, outcome, *rest = content
+    guards, changes, definition, note, epoch = rest
+    text = (
+        f"{previous}\n{seq:d}\n{at_ms:d}\n{machine}\n{subject_id}\n{version:d}\n{event}\n{source}\n{target}\n"
+        f"{outcome}\n{guards}\n{changes}\n{definition}\n{epoch:d}\n{note}"
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def rows_of(
+    entries: Sequence[JournalEntry], epoch: int, head: ChainHead
+) -> tuple[list[tuple[Value, ...]], ChainHead]:
+    """The entries as rows that continue the chain, and its new head."""
+    rows: list[tuple[Value, ...]] = []
+    seq, last = head.seq, head.hash
+    for entry in entries:
+        seq += 1
+        content = (
+            seq,
+            entry.at_ms,
+            entry.machine,
+            entry.subject_id,
+            entry.version,
+            entry.event,
+            entry.source,
+            entry.target,
+            entry.outcome,
+            verdicts_to_json(entry.verdicts),
+            changes_to_json(entry.changes),
+            entry.definition,
+            entry.note,
+            epoch,
+        )
+        last = chain_hash(last, content)
+        rows.append((*content, last))
+    return rows, ChainHead(seq, last)
+
+
+def read_head(connection: sqlite3.Connection) -> ChainHead:
+    row = connection.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+    return ChainHead(*row) if row else GENESIS
+
+
+def read_last_checkpoint(connection: sqlite3.Connection) -> ChainHead:
+    row = connection.execute("SELECT seq, hash FROM checkpoints ORDER BY seq DESC LIMIT 1").fetchone()
+    return ChainHead(*row) if row else GENESIS
+
+
+class BrokenChainError(Exception):
+    """The first place at which the journal is not what was written."""
+
+
+def walk(connection: sqlite3.Connection, start: ChainHead) -> Iterator[tuple[Any, ...]]:
+    """The rows after `start`, in order. Raises BrokenChainError at a gap or where a hash does not follow."""
+    seq, last = start.seq, start.hash
+    for row in connection.execute(f"{SELECT} WHERE seq > ? ORDER BY seq", (start.seq,)):
+        seq += 1
+        if row[0] != seq:
+            raise BrokenChainError(f"journal entry {seq} is missing")
+        expected = chain_hash(last, row[:-1])
+        if row[-1] != expected:
+            raise BrokenChainError(
+                f"journal entry {seq} was changed, or one before it: its hash does not follow"
+            )
+        last = expected
+        yield row

@@ -1,0 +1,46 @@
+"""Killed at any moment, the same command goes on: no order lost, none sent twice."""
+
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from persistence import queries
+from services.exchanges.paper_file import audit
+from tests.end_to_end.configurations import Market, only_leaving, restless
+from tests.end_to_end.daemons import Daemon, Place
+from tests.scenarios.book_keeping import differences
+
+KILLS = 10
+
+
+@pytest.mark.parametrize(("seed", "fee_in"), [(20240501, "quote"), (20240502, "base")])
+def test_ten_kills_lose_no_order_and_send_none_twice(tmp_path: Path, seed: int, fee_in: str) -> None:
+    print(f"seed {seed}, fee in {fee_in}")
+    random = Random(seed)
+    market = Market(seed=seed, fee_in=fee_in)
+    place = Place.make(tmp_path, restless(market))
+    outstanding = 0
+    for number in range(KILLS):
+        with Daemon(place) as daemon:
+            if number % 3:
+                daemon.wait_until_trading()
+            time.sleep(random.uniform(0.05, 0.9))
+            assert daemon.process.poll() is None, daemon.said
+            daemon.kill()
+        outstanding += sum(order.is_open for order in audit(place.exchange_file).orders)
+    assert audit(place.exchange_file).differences() == []
+
+    with Daemon(place) as daemon:
+        daemon.wait_until_trading()
+        assert "resumed in" in daemon.said
+        assert daemon.stop() == 0, daemon.said
+    place.configure(only_leaving(market))
+    with Daemon(place, "--duration", "2.5") as daemon:
+        assert daemon.wait() == 0, daemon.said
+
+    assert place.run("verify").returncode == 0
+    assert differences(place.database, place.exchange_file) == []
+    assert len(queries.fills(place.database)) > 2 * KILLS
+    assert outstanding > 0
