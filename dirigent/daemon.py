@@ -19,7 +19,7 @@ from persistence.store import SqliteStore
 from run_realtime_trading import trade
 from services.clocks import SystemClock
 from services.exchanges.paper import PaperExchange
-from services.messages import PairRules
+from services.messages import PairRules, QueryFailed
 from services.resumption import Resumption, refresh_balance, resume
 
 BEAT_S = 1.0
@@ -27,6 +27,7 @@ STATUS_LINE_S = 5.0
 BALANCE_S = 10.0
 STOP_PATIENCE_S = 4.0
 """How long a stop waits for answers under way; with what follows it stays below five seconds."""
+BALANCE_PATIENCE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,9 @@ async def _trade(engine: Engine, exchange: PaperExchange, heartbeat: Heartbeat, 
 
 async def _wind_down(engine: Engine, exchange: PaperExchange, heartbeat: Heartbeat) -> None:
     """Waits for the answers under way, saves, and says what stays as it is."""
-    settled = await engine.state.settle(STOP_PATIENCE_S)
     await engine.orchestrator.update_open_positions()
-    engine.state.balances = await exchange.fetch_balance()
+    settled = await engine.state.settle(STOP_PATIENCE_S)
+    await _ask_last_balance(engine, exchange)
     engine.state.save_progress(heartbeat.beat(everything=True))
     working = engine.state.working
     late = "" if settled else "; some answers are still out, the next start looks those orders up"
@@ -140,6 +141,14 @@ async def _wind_down(engine: Engine, exchange: PaperExchange, heartbeat: Heartbe
         f" they are{late}. The same command goes on from here.",
         err=True,
     )
+
+
+async def _ask_last_balance(engine: Engine, exchange: PaperExchange) -> None:
+    """For people who ask after the stop; the stop does not wait long for it, nor fail over it."""
+    try:
+        engine.state.balances = await asyncio.wait_for(exchange.fetch_balance(), BALANCE_PATIENCE_S)
+    except (TimeoutError, QueryFailed) as error:
+        logger.bind(event="balance_not_told", error=repr(error)).warning("balance_not_told")
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

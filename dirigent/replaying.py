@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -20,11 +21,12 @@ from fsm.commit import StoreError
 from fsm.values import quote_of
 from persistence.store import SqliteStore
 from services.exchanges.recording_scan import Recording, scan
-from services.exchanges.replay import ReplayExchange
+from services.exchanges.replay import Interest, ReplayExchange
 from services.messages import FeedEnded
 from services.order_execution import OrderTimings
 from services.resumption import resume
 from services.state_management import OrderNews
+from services.working_set import WorkingSet
 
 DEFAULT_BALANCE = Decimal(10_000)
 """Of the quote currency, when nothing is configured."""
@@ -144,6 +146,18 @@ def _progress(total: int, *, hidden: bool) -> Iterator[Callable[[int], None]]:
         yield lambda rows: progress.update(task, completed=rows)
 
 
+def _interest(working: WorkingSet, symbol: str) -> Interest | None:
+    """Inside a bar the engine waits for its exit levels, and follows every price under a trailing stop."""
+    watches = working.watches.get(symbol)
+    if not watches:
+        return None
+    levels, follows = [], False
+    for watch in watches.values():
+        follows = follows or watch.trail is not None
+        levels += [level for level in (watch.below, watch.above) if level.is_finite()]
+    return Interest(levels, follows) if levels or follows else None
+
+
 async def _play(
     engine: Engine, exchange: ReplayExchange, store: SqliteStore, show: Callable[[int], None]
 ) -> Played:
@@ -153,7 +167,7 @@ async def _play(
     process, settle, working = orchestrator.process_market_tick, state.settle, state.working
     next_ticker, take_reports, traded = exchange.next_ticker, exchange.take_reports, frozenset(symbols)
     curve = Curve(engine.risk)
-    exchange.wake_at = working.levels
+    exchange.interest = partial(_interest, working)
     show_at, started_s = PROGRESS_EVERY_ROWS, perf_counter()
     curve.mark()
     while True:

@@ -145,12 +145,13 @@ class StateManagementService:
             if not batch.is_empty:
                 self.store.commit(batch)
                 self.metrics.transitions += len(batch.journal)
-        except StoreError as error:
+        except Exception as error:  # whatever kept it from being stored: nothing has happened, and everybody is told
             self._undo(overlay)
             self.store_fault = str(error)
+            fault = error if isinstance(error, StoreError) else StoreError(repr(error))
             for mail, _ in decided:
                 if not mail.done.cancelled():
-                    mail.done.set_exception(error)
+                    mail.done.set_exception(fault)
             return
         self.store_fault = ""
         self.facts.update(batch.facts)

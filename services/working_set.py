@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from fsm import order as order_machine
 from fsm import position as position_machine
@@ -79,11 +78,6 @@ class WorkingSet:
             elif watch.trail is not None and price > watch.high:
                 watch.lift(price)
         return hits
-
-    def levels(self, symbol: str) -> list[Decimal]:
-        """The finite prices at which a watch of this symbol would be touched."""
-        watches = self.watches.get(symbol, {}).values()
-        return [price for w in watches for price in (w.below, w.above) if price.is_finite()]
 
     @property
     def next_due_ms(self) -> int:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from fsm.values import ZERO
-from services.exchanges.exact import add, ceil_to, floor_to, multiply, subtract
+from services.exchanges.exact import add, ceil_to, multiply, subtract
+
+_HALF = Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,8 @@ class PriceSource(Protocol):
 
 
 def bid_and_ask(last: Decimal, spread: Decimal, price_step: Decimal) -> tuple[Decimal, Decimal]:
-    """Half the spread (a fraction) to each side, rounded outwards to the step; the bid stays above zero."""
+    """Half the spread (a fraction) to each side, rounded up to whole steps; the bid stays above zero."""
     if not spread:
         return last, last
-    half = multiply(multiply(last, spread), Decimal("0.5"))
-    return max(floor_to(subtract(last, half), price_step), price_step), ceil_to(add(last, half), price_step)
-
-
-def point_around(
-    symbol: str, last: Decimal, spread: Decimal = ZERO, price_step: Decimal = Decimal("0.00000001")
-) -> PricePoint:
-    """A point without volume limit whose bid and ask lie a fraction `spread` apart."""
-    bid, ask = bid_and_ask(last, spread, price_step)
-    return PricePoint(symbol, last, bid, ask)
+    half = ceil_to(multiply(multiply(last, spread), _HALF), price_step)
+    return max(subtract(last, half), price_step), add(last, half)

@@ -1,32 +1,42 @@
 """The replay exchange: recorded bars or trades as a feed, with the same matching as every simulated exchange.
 
 A bar is walked open, low, high, close, and only the close is a sample. The path between two points of a bar
-is taken as continuous, the step to the next bar's open as a gap. An order sent at the open, the low or
-the high is matched at once: a market order at the price of that point, a limit order at its limit, which the
-market passed on its way there (at the open: at the open). One that is sent at a close, or after a recorded
-trade, meets the next price first. A symbol in which nothing is at stake yields only its closes. All points of
-a bar carry the time of its open.
+is taken as continuous, the step to the next bar's open as a gap. Inside a bar a price is told only to whom it
+may matter: every point while an order is open or somebody follows every price, else the open and each level that
+somebody waits for, at the moment at which the path reaches it; so a stop or a take-profit is met at its level and
+not at the bar's extreme. An order sent inside a bar is matched at once: a market order at the price of that point,
+a limit order at its limit, which the market passed on its way there (at the open: at the open). One that is sent
+at a close, or after a recorded trade, meets the next price first. All points of a bar carry the time of its open.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from fsm.values import ZERO, base_of
-from services.exchanges.exact import multiply
+from services.exchanges.exact import ceil_to, floor_to, multiply
 from services.exchanges.ledger import Ledger
 from services.exchanges.matching import Matching, Numbers, Terms
 from services.exchanges.price_point import PricePoint, bid_and_ask
 from services.exchanges.recording_scan import Recording, observed_rules
-from services.exchanges.recordings import BARS, read_bars, read_trades
+from services.exchanges.recordings import BARS, Bar, read_bars, read_trades
 from services.exchanges.seeded_random import SeededRandom
 from services.messages import Balance, FeedEnded, MarketRules, OrderReport, OrderRequest
 
 _SAMPLE: Mapping[str, Any] = {"sample": True}
 _INSIDE: Mapping[str, Any] = {"sample": False}
 _WHOLE, _QUARTER = Decimal(1), Decimal("0.25")
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """Which prices inside a bar matter to somebody: certain levels, or every point."""
+
+    levels: Sequence[Decimal] = ()
+    follows: bool = False
 
 
 class ReplayExchange:
@@ -57,10 +67,8 @@ class ReplayExchange:
         numbers = Numbers(random_state=SeededRandom.named(seed, "matching").state)
         ledger = Ledger({currency: Balance(amount) for currency, amount in balances.items()})
         self._book = Matching(self._rules, ledger, terms, numbers)
-        self._symbols_of: dict[str, list[str]] = {}
-        for symbol in self._rules:
-            self._symbols_of.setdefault(base_of(symbol), []).append(symbol)
-        self._at_stake: set[str] = set()
+        self.interest: Callable[[str], Interest | None] = self._while_held
+        """Asked at each bar; by default every point matters while enough of the coin is held to be sold."""
         self._last: dict[str, str] = {}
         self._inside = ""
         self._now_ms = 0
@@ -71,8 +79,6 @@ class ReplayExchange:
         paths = [recording.path for recording in recordings]
         of_bars = bool(recordings) and recordings[0].kind == BARS
         self._tickers = self._walk_bars(paths) if of_bars else self._walk_trades(paths)
-        for base in self._symbols_of:
-            self._weigh(base)
 
     def next_ticker(self) -> dict[str, Any]:
         """The next price of any symbol, in the order of time: a small ccxt ticker, numbers as strings.
@@ -98,12 +104,10 @@ class ReplayExchange:
         self._look(request.symbol)
         inside = request.symbol == self._inside
         order = self._book.submit(request, self._now_ms, match_now=inside, arriving=False)
-        self._weigh(order.base)
         return order.report()
 
     async def cancel_order(self, client_order_id: str, symbol: str) -> OrderReport:
         order = self._book.cancel(client_order_id, symbol, self._now_ms)
-        self._weigh(order.base)
         return order.report()
 
     async def fetch_order(self, client_order_id: str, symbol: str) -> OrderReport | None:
@@ -143,54 +147,77 @@ class ReplayExchange:
         return {symbol: Decimal(price) for symbol, price in self._last.items()}
 
     def _walk_bars(self, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
-        at_stake, last = self._at_stake, self._last
-        for at_ms, symbol, open_, high, low, close, volume in read_bars(paths):
+        last, has_open = self._last, self._book.has_open
+        for bar in read_bars(paths):
             self.rows_read += 1
-            self._now_ms = at_ms
-            if symbol in at_stake:
-                at_point = self._share(volume, _QUARTER)
-                self._inside = symbol
-                yield self._move(symbol, open_, at_ms, _INSIDE, at_point, gap=True)
-                yield self._move(symbol, low, at_ms, _INSIDE, at_point)
-                yield self._move(symbol, high, at_ms, _INSIDE, at_point)
-                self._inside = ""
-                yield self._move(symbol, close, at_ms, _SAMPLE, at_point)
-            else:
-                last[symbol] = close
-                yield self._ticker(symbol, close, at_ms, _SAMPLE)
+            self._now_ms, symbol = bar[0], bar[1]
+            if has_open(symbol) or self.interest(symbol) is not None:
+                yield from self._walk_bar(bar)
+            close = last[symbol] = bar[5]
+            if has_open(symbol):
+                self._move(symbol, close, self._share(bar[6], _QUARTER))
+            yield {"symbol": symbol, "timestamp": bar[0], "last": close, "info": _SAMPLE}
+
+    def _walk_bar(self, bar: Bar) -> Iterator[dict[str, Any]]:
+        """The points of a bar before its close that matter to an order or to somebody's interest."""
+        at_ms, symbol, open_, high, low, close, volume = bar
+        at_point = self._share(volume, _QUARTER)
+        self._inside = symbol
+        self._move(symbol, open_, at_point, gap=True)
+        yield {"symbol": symbol, "timestamp": at_ms, "last": open_, "info": _INSIDE}
+        for target in (low, high, close):
+            while (level := self._next_level(symbol, Decimal(target))) is not None:
+                self._move(symbol, level, at_point)
+                yield {"symbol": symbol, "timestamp": at_ms, "last": level, "info": _INSIDE}
+            interest = self.interest(symbol)
+            told = self._book.has_open(symbol) or (interest is not None and interest.follows)
+            if target is not close and told and target != self._last[symbol]:
+                self._move(symbol, target, at_point)
+                yield {"symbol": symbol, "timestamp": at_ms, "last": target, "info": _INSIDE}
+            elif target is not close:
+                self._last[symbol] = target
+        self._inside = ""
+
+    def _next_level(self, symbol: str, target: Decimal) -> str | None:
+        """The first awaited price on the way from the last point to `target`; None when none lies between."""
+        interest = self.interest(symbol)
+        if interest is None:
+            return None
+        here, step = Decimal(self._last[symbol]), self._rules[symbol].price_step
+        if target < here:
+            below = [floor_to(level, step) for level in interest.levels]
+            found = max((level for level in below if target <= level < here), default=None)
+        else:
+            above = [ceil_to(level, step) for level in interest.levels]
+            found = min((level for level in above if here < level <= target), default=None)
+        return None if found is None else format(found, "f")
+
+    def _while_held(self, symbol: str) -> Interest | None:
+        rules = self._rules[symbol]
+        held = self._book.ledger.total(base_of(symbol)) >= max(rules.amount_min, rules.amount_step)
+        return Interest(follows=True) if held else None
 
     def _walk_trades(self, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
-        at_stake, last = self._at_stake, self._last
+        last, has_open = self._last, self._book.has_open
         for at_ms, symbol, _, _, price, amount in read_trades(paths):
             self.rows_read += 1
             self._now_ms = at_ms
-            if symbol in at_stake:
-                yield self._move(symbol, price, at_ms, _SAMPLE, self._share(amount, _WHOLE))
-            else:
-                last[symbol] = price
-                yield self._ticker(symbol, price, at_ms, _SAMPLE)
+            last[symbol] = price
+            if has_open(symbol):
+                self._move(symbol, price, self._share(amount, _WHOLE))
+            yield {"symbol": symbol, "timestamp": at_ms, "last": price, "info": _SAMPLE}
 
     def _share(self, volume: str, part: Decimal) -> Decimal | None:
         share = self._volume_share
         return None if share is None else multiply(multiply(Decimal(volume), part), share)
 
-    def _move(
-        self,
-        symbol: str,
-        price: str,
-        at_ms: int,
-        info: Mapping[str, Any],
-        volume: Decimal | None,
-        gap: bool = False,
-    ) -> dict[str, Any]:
+    def _move(self, symbol: str, price: str, volume: Decimal | None, gap: bool = False) -> None:
         """Orders meet this price before anybody else hears of it."""
         self._last[symbol] = price
-        changed = self._book.move(self._point(symbol, volume, gap), at_ms)
+        changed = self._book.move(self._point(symbol, volume, gap), self._now_ms)
         if changed:
             self._reports.extend(order.report() for order in changed)
             self._reported.set()
-            self._weigh(changed[0].base)
-        return self._ticker(symbol, price, at_ms, info)
 
     def _point(self, symbol: str, volume: Decimal | None = None, gap: bool = False) -> PricePoint:
         last = Decimal(self._last[symbol])
@@ -201,20 +228,3 @@ class ReplayExchange:
         """Tells the book the price of a symbol that it was spared while nothing was at stake."""
         if symbol in self._last and symbol != self._inside:
             self._book.points[symbol] = self._point(symbol)
-
-    def _weigh(self, base: str) -> None:
-        """Something is at stake in a coin's markets while an order waits or enough is held to sell."""
-        for symbol in self._symbols_of[base]:
-            rules = self._rules[symbol]
-            held = self._book.ledger.total(base) >= max(rules.amount_min, rules.amount_step)
-            if held or self._book.has_open(symbol):
-                self._at_stake.add(symbol)
-            else:
-                self._at_stake.discard(symbol)
-
-    def _ticker(self, symbol: str, price: str, at_ms: int, info: Mapping[str, Any]) -> dict[str, Any]:
-        bid = ask = price
-        if self._spread:
-            below, above = bid_and_ask(Decimal(price), self._spread, self._rules[symbol].price_step)
-            bid, ask = format(below, "f"), format(above, "f")
-        return {"symbol": symbol, "timestamp": at_ms, "last": price, "bid": bid, "ask": ask, "info": info}

@@ -15,7 +15,7 @@ class Market:
     partial_fill_probability: float = 0.3
     latency_ms_min: int = 2
     latency_ms_max: int = 40
-    ticks_per_s: int = 50
+    ticks_per_s: int = 200
 
     def toml(self) -> str:
         return f"""

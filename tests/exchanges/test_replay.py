@@ -8,7 +8,7 @@ import pytest
 
 from services.exchanges.recording_faults import RecordingError
 from services.exchanges.recording_scan import scan
-from services.exchanges.replay import ReplayExchange
+from services.exchanges.replay import Interest, ReplayExchange
 from services.messages import FeedEnded, OrderRefused, OrderStatus
 from tests.exchanges.venues import RULES, SYMBOL, order
 
@@ -167,9 +167,36 @@ async def test_a_bars_volume_bounds_what_fills_at_each_of_its_points(tmp_path: P
     assert [fill.amount for fill in found.fills] == [Decimal("2.5"), Decimal("2.5"), Decimal("1.0")]
 
 
-def test_a_spread_lies_around_the_recorded_price(tmp_path: Path) -> None:
-    ticker = replay(tmp_path, *LEVEL, spread="0.02").next_ticker()
-    assert (ticker["bid"], ticker["last"], ticker["ask"]) == ("10.39", "10.50", "10.61")
+async def test_a_spread_is_paid_in_fills_and_no_recorded_price_pretends_to_a_book(tmp_path: Path) -> None:
+    exchange = replay(tmp_path, *LEVEL, spread="0.02")
+    assert "bid" not in exchange.next_ticker()
+    await exchange.create_order(order("buy", "1"))
+    exchange.next_ticker()
+    found = await exchange.fetch_order("a1", SYMBOL)
+    assert found is not None
+    assert [fill.price for fill in found.fills] == [Decimal("10.1")]
+
+
+async def test_an_awaited_level_is_met_where_the_path_crosses_it_and_not_at_the_extreme(tmp_path: Path) -> None:
+    exchange = replay(tmp_path, *LEVEL, balances={"USDT": "1000", "BTC": "5"})
+    exchange.interest = lambda _: Interest((Decimal("9.505"), Decimal("10.80")))
+    path = ["10", "9.50", "9.51", "10.80", "10.80", "10.50"]
+    assert seen(exchange, 6) == [(price, price == "10.50") for price in path]
+    assert seen(exchange, 2)[1] == ("9.50", False)
+    sold = await exchange.create_order(order("sell", "1"))
+    assert [fill.price for fill in sold.fills] == [Decimal("9.50")]
+
+
+def test_a_level_that_a_gap_jumped_over_is_told_at_the_open(tmp_path: Path) -> None:
+    exchange = replay(tmp_path, LEVEL[0], bar(2, "8", "8.50", "7", "8"))
+    exchange.interest = lambda _: Interest((Decimal("9.5"),))
+    assert seen(exchange, 5) == [("10", False), ("9.50", False), ("9.50", False), ("10.50", True), ("8", False)]
+
+
+def test_who_follows_every_price_is_told_each_point(tmp_path: Path) -> None:
+    exchange = replay(tmp_path, *LEVEL)
+    exchange.interest = lambda _: Interest(follows=True)
+    assert [price for price, _ in seen(exchange, 4)] == ["10", "9", "11", "10.50"]
 
 
 async def test_a_single_symbol_can_be_watched(tmp_path: Path) -> None:

@@ -1,0 +1,20 @@
+"""What the tests of the services share: unhurried properties, and the log as a list of records."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from loguru import logger
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """The structured fields of every line that is logged, from warnings on."""
+    lines: list[dict[str, Any]] = []
+    sink = logger.add(lambda message: lines.append(dict(message.record["extra"])), level="WARNING")
+    yield lines
+    logger.remove(sink)
