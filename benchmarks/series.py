@@ -1,4 +1,4 @@
-"""A recorded market for measurements: bars of one pair, made from a seed, so that every run reads the same prices."""
+"""A recorded market for measurements: bars of one pair from a seed, the same prices in every run."""
 
 import random
 from pathlib import Path
@@ -20,5 +20,7 @@ def write_bars(path: Path, count: int, seed: int = 7, symbol: str = "BTC/USDT") 
             low = min(price, close) * (1 - abs(draw.gauss(0, 0.0005)))
             at_ms = FIRST_MS + number * BAR_MS
             row = (price, high, low, close)
-            out.write(f"{at_ms},{symbol},{','.join(f'{value:.2f}' for value in row)},{draw.uniform(1, 50):.4f}\n")
+            out.write(
+                f"{at_ms},{symbol},{','.join(f'{value:.2f}' for value in row)},{draw.uniform(1, 50):.4f}\n"
+            )
             price = float(f"{close:.2f}")

@@ -1,4 +1,4 @@
-"""The daemon: opens store and exchange, resumes, trades until it is told to stop, and leaves everything as it stands."""
+"""The daemon: opens store and exchange, resumes, trades until told to stop, and leaves everything as it stands."""
 
 import asyncio
 import os
@@ -72,6 +72,8 @@ def paper_file(database: str | Path) -> Path:
 
 
 async def _run(settings: Settings, duration_s: float | None, ticks: int | None) -> int:
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
     clock = SystemClock()
     store = SqliteStore.open(settings.database, mode=settings.mode, exchange=settings.exchange.id)
     try:
@@ -85,8 +87,12 @@ async def _run(settings: Settings, duration_s: float | None, ticks: int | None) 
             strategies = {**dict.fromkeys(rules, (_silent(),)), **strategy_choices(settings)}
             engine = build(Parts(store, exchange, clock, rules, strategies, risk_limits(settings)))
             heartbeat = Heartbeat(engine, clock, settings.mode, settings.exchange.id, clock.now_ms())
-            _say_start(settings, await resume(engine.orchestrator, exchange, stored, engine.symbols))
-            await _trade(engine, exchange, heartbeat, _Limits(duration_s, ticks))
+            resumption = await _resume(engine, exchange, stored, stop)
+            if resumption is None:
+                await _wind_down(engine, exchange, heartbeat)
+                return 0
+            _say_start(settings, resumption)
+            await _trade(engine, exchange, heartbeat, _Limits(duration_s, ticks), stop)
             return 0
         finally:
             await exchange.close()
@@ -109,9 +115,24 @@ def _all_rules(settings: Settings, stored: StoredState) -> dict[str, PairRules]:
     return rules
 
 
-async def _trade(engine: Engine, exchange: PaperExchange, heartbeat: Heartbeat, limits: _Limits) -> None:
-    stop = asyncio.Event()
-    _stop_on_signals(stop)
+async def _resume(
+    engine: Engine, exchange: PaperExchange, stored: StoredState, stop: asyncio.Event
+) -> Resumption | None:
+    """None when it was told to stop while it still waited for the exchange; nothing new was sent then."""
+    resuming = asyncio.create_task(resume(engine.orchestrator, exchange, stored, engine.symbols))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((resuming, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return resuming.result() if resuming.done() else None
+    finally:
+        resuming.cancel()
+        stopping.cancel()
+        await asyncio.gather(resuming, stopping, return_exceptions=True)
+
+
+async def _trade(
+    engine: Engine, exchange: PaperExchange, heartbeat: Heartbeat, limits: _Limits, stop: asyncio.Event
+) -> None:
     beside = [
         asyncio.create_task(_beat(engine, heartbeat)),
         asyncio.create_task(_ask_balance(engine, exchange)),
@@ -204,9 +225,10 @@ async def _limit(engine: Engine, stop: asyncio.Event, limits: _Limits) -> None:
         late = ends_at_s is not None and loop.time() >= ends_at_s
         return late or (limits.ticks is not None and engine.state.metrics.ticks >= limits.ticks)
 
-    while not reached():
+    while not stop.is_set():
+        if reached():
+            stop.set()
         await asyncio.sleep(0.05)
-    stop.set()
 
 
 async def _show(heartbeat: Heartbeat) -> None:

@@ -55,9 +55,12 @@ def run(
     files is to be traded.
     """
     play = _choose([scan(path) for path in files], settings)
-    with _place(database, settings) as path, SqliteStore.open(
-        path, exchange="replay", durability="grouped", tag=None if database else "dplay"
-    ) as store:
+    with (
+        _place(database, settings) as path,
+        SqliteStore.open(
+            path, exchange="replay", durability="grouped", tag=None if database else "dplay"
+        ) as store,
+    ):
         exchange = _exchange(play)
         symbols = [pair.symbol for pair in play.pairs]
         rules, choices = pair_rules(play.settings), strategy_choices(play.settings)
@@ -127,7 +130,9 @@ def _place(database: str | None, settings: Settings | None) -> Iterator[Path]:
         return
     path = Path(database)
     if settings is not None and path.resolve() == Path(settings.database).resolve():
-        raise StoreError(f"{path} is the trading database; a replay writes to a file of its own: name another")
+        raise StoreError(
+            f"{path} is the trading database; a replay writes to a file of its own: name another"
+        )
     if path.exists():
         raise StoreError(f"{path} exists; a replay writes to a new file: name another or remove it")
     yield path

@@ -8,9 +8,11 @@ from fsm.records import Fill, Record
 from fsm.values import Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JournalEntry:
-    """One decided event. The store adds the sequence number and the hash that chains it to the entry before.
+    """One decided event; never changed once made (frozen, it would take three times as long to make).
+
+    The store adds the sequence number and the hash that chains it to the entry before.
 
     `outcome` is `moved`, `refused` or `anomaly`; only a moved entry has `changes` (all fields of a subject that is
     new, else those that changed) and a new `version`.
@@ -102,7 +104,7 @@ class StoredState:
 
 @dataclass(slots=True)
 class Progress:
-    """What is saved now and then beside the transitions: never needed for correctness, only for speed and for people."""
+    """What is saved now and then beside the transitions: needed for speed and for people, never for correctness."""
 
     at_ms: int
     heartbeat: Mapping[str, Any] = field(default_factory=dict)

@@ -21,9 +21,9 @@ class Outcome(StrEnum):
     """No row and no reason: something happened that the definition holds impossible."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
-    """What one event did to one subject. `target` equals `source` unless the outcome is MOVED."""
+    """What one event did to one subject; never changed once made. Unless MOVED, `target` equals `source`."""
 
     table: Table
     source: str
@@ -40,7 +40,9 @@ class Step:
     @property
     def refusals(self) -> str:
         """The guards that did not hold, with their words."""
-        return "; ".join(f"{verdict.guard}: {verdict.because}" for verdict in self.verdicts if not verdict.holds)
+        return "; ".join(
+            f"{verdict.guard}: {verdict.because}" for verdict in self.verdicts if not verdict.holds
+        )
 
     @property
     def because(self) -> str:
@@ -99,7 +101,7 @@ class Engine:
         )
 
     def step(self, state: str, event: str, ask: Ask) -> Step:
-        """Decides one event. Asks guards in the order of the rows, each at most once, and stops at the first row that holds."""
+        """Decides one event: asks guards in the order of the rows, each once at most, until a row holds."""
         rows = self.table.rows_of(state, event)
         if not rows:
             known = self.table.why_ignored(state, event) is not None

@@ -141,7 +141,11 @@ ORDER = Table(
         Ignored(_ENDED, ORDER_REJECTED, "it has ended already"),
         Ignored((FILLED,), ORDER_FILLED, "a duplicate"),
         Ignored((FILLED,), ORDER_PARTIALLY_FILLED, "an older report than the last"),
-        Ignored((SUBMITTING, CANCELLING, UNKNOWN), CANCEL_REQUESTED, "it cannot be cancelled before it is known to rest"),
+        Ignored(
+            (SUBMITTING, CANCELLING, UNKNOWN),
+            CANCEL_REQUESTED,
+            "it cannot be cancelled before it is known to rest",
+        ),
         Ignored(_ENDED, CANCEL_REQUESTED, "it has ended already"),
         Ignored((SUBMITTING, WORKING, PARTIALLY_FILLED, UNKNOWN), CANCEL_REFUSED, "no cancel is pending"),
         Ignored(_ENDED, CANCEL_REFUSED, "it had ended before the cancel arrived"),

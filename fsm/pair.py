@@ -23,6 +23,7 @@ _GUARDS = {
     "signal_is_fresh": "the signal has not expired",
     "entry_is_permitted": "the pair and the engine are active: neither exits only nor halted",
     "cooldown_is_over": "the pause after this pair's last deal has passed",
+    "outcomes_are_known": "no order of the pair is unknown",
     "price_is_fresh": "the last tick is younger than the limit",
     "risk_allows_entry": "every configured risk check approves the deal",
     "entry_is_done": "no position of this pair is still entering",
@@ -37,7 +38,7 @@ _EFFECTS = {
     "drop_signal": "forget the signal and keep the reason",
 }
 
-_NEW = ("signal_is_new", "signal_is_fresh", "entry_is_permitted", "cooldown_is_over")
+_NEW = ("signal_is_new", "signal_is_fresh", "entry_is_permitted", "outcomes_are_known", "cooldown_is_over")
 _NONE, _SOME, _ALL = ("no_position_lives",), ("a_position_is_open",), ("every_position_is_closing",)
 _DONE = ("entry_is_done",)
 

@@ -102,7 +102,11 @@ POSITION = Table(
     guards=_GUARDS,
     effects=_EFFECTS,
     ignored=(
-        Ignored((OPEN, CLOSING, DUST, ABANDONED, CLOSED), ENTRY_ENDED, "a late end of an entry that no longer decides anything"),
+        Ignored(
+            (OPEN, CLOSING, DUST, ABANDONED, CLOSED),
+            ENTRY_ENDED,
+            "a late end of an entry that no longer decides anything",
+        ),
         Ignored((OPEN, CLOSED, DUST), EXIT_ENDED, "a late end of an exit that no longer decides anything"),
         Ignored((CLOSING,), EXIT_TRIGGERED, "it is leaving already"),
         Ignored((CLOSED, ABANDONED, DUST), EXIT_TRIGGERED, "it has ended"),

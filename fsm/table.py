@@ -115,7 +115,9 @@ class Table:
         ):
             missing = sorted(set(known) - bound)
             if missing:
-                raise TableError(f"table {self.name}: nobody answers for {kind} {', '.join(missing)}; bind it")
+                raise TableError(
+                    f"table {self.name}: nobody answers for {kind} {', '.join(missing)}; bind it"
+                )
 
 
 def definition_hash(table: Table) -> str:
@@ -220,7 +222,9 @@ def _check_order(table: Table) -> None:
             if set(first.guards) == set(second.guards):
                 _fail(table, f"{where}: the same guards lead two ways; tell them apart")
             if not (second.otherwise or _exclude(table, first, second)):
-                _fail(table, f"{where}: both can hold; make their guards exclusive or mark the second otherwise")
+                _fail(
+                    table, f"{where}: both can hold; make their guards exclusive or mark the second otherwise"
+                )
 
 
 def _exclude(table: Table, first: Row, second: Row) -> bool:

@@ -1,11 +1,14 @@
 """Records, fills and journal columns as SQLite values: the one place where Decimals become text and back."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
+
+import msgspec
 
 from fsm.records import field_names
 from fsm.values import Verdict
@@ -34,17 +37,28 @@ class Codec(Generic[T]):
         hints = get_type_hints(kind)
         self.columns = tuple(_column(name, hints[name]) for name in self.names)
         self._values = attrgetter(*self.names)
+        texts = [c.name for c in self.columns if c.sql_type == "TEXT" and not c.is_decimal]
+        self._texts = attrgetter(*texts)
+        money = [column.name for column in self.columns if column.is_decimal]
+        self._money = attrgetter(*money, *money[:1]) if money else _nothing_of
         self._decimals = tuple(i for i, column in enumerate(self.columns) if column.is_decimal)
         self._decimal_names = frozenset(column.name for column in self.columns if column.is_decimal)
 
     def encode(self, subject: T) -> list[Value]:
         """Raises TypeError when a field that holds money is anything but a Decimal."""
         values = list(self._values(subject))
+        if not is_storable("".join(filter(None, self._texts(subject)))):
+            values = [storable(value) if isinstance(value, str) else value for value in values]
         for i in self._decimals:
             value = values[i]
             if value is not None:
                 values[i] = str(value) if type(value) is Decimal else text_of(value)
         return values
+
+    def check_money(self, subject: T) -> None:
+        """Raises what `encode` would, without encoding."""
+        if not _MONEY.issuperset(map(type, self._money(subject))):
+            self.encode(subject)
 
     def decode(self, row: Sequence[Any]) -> T:
         values = list(row)
@@ -73,6 +87,13 @@ class Codec(Generic[T]):
         return None
 
 
+_MONEY = frozenset({Decimal, type(None)})
+
+
+def _nothing_of(_: Any) -> tuple[Any, ...]:
+    return ()
+
+
 def _column(name: str, annotation: Any) -> Column:
     parts = get_args(annotation) or (annotation,)
     bare = next(part for part in parts if part is not type(None))
@@ -91,20 +112,52 @@ def text_of(number: Decimal) -> str:
     return str(number)
 
 
-_encode = json.JSONEncoder(
-    separators=(",", ":"), default=text_of, allow_nan=False, check_circular=False
-).encode
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def is_storable(text: str) -> bool:
+    """Whether UTF-8 has every character, and none is NUL, at which much that reads a text takes it to end."""
+    if "\0" in text:
+        return False
+    return text.isascii() or _UNSTORABLE.search(text) is None
+
+
+def storable(text: str) -> str:
+    """U+FFFD in the place of each NUL and lone surrogate: an exchange's words are kept, not refused."""
+    return text if is_storable(text) else _UNSTORABLE.sub("\ufffd", text)
+
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+_words_of = attrgetter("guard", "holds", "because")
 _encode_loose = json.JSONEncoder(separators=(",", ":"), default=text_of).encode
 
 
 def changes_to_json(changes: Mapping[str, Any]) -> str:
     """Changed fields as stored; Decimals as text, whose type the record's annotations restore."""
-    return _encode(changes) if changes else "{}"
+    return _to_json(changes) if changes else "{}"
 
 
 def verdicts_to_json(verdicts: Sequence[Verdict]) -> str:
     """`[[guard, holds, because], ...]`."""
-    return _encode([(v.guard, v.holds, v.because) for v in verdicts]) if verdicts else "[]"
+    return _to_json([*map(_words_of, verdicts)]) if verdicts else "[]"
+
+
+def _to_json(value: Any) -> str:
+    try:
+        encoded = _encode(value)
+    except UnicodeEncodeError:
+        return _encode(_all_storable(value)).decode()
+    if b"\\u0000" in encoded:
+        return _encode(_all_storable(value)).decode()
+    return encoded.decode()
+
+
+def _all_storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {name: _all_storable(one) for name, one in value.items()}
+    return [_all_storable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def verdicts_from_json(text: str) -> list[dict[str, Any]]:

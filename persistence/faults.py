@@ -30,8 +30,16 @@ _FAULTS = {
 }
 
 
-def store_fault(path: Path, error: sqlite3.Error) -> StoreError:
+UNSTORABLE = (sqlite3.Error, OverflowError, ValueError)
+"""What a write may raise: SQLite's own faults, a number beyond 64 bits, a value of the wrong form."""
+
+
+def store_fault(path: Path, error: Exception) -> StoreError:
     """The error to raise in the place of SQLite's own."""
+    if not isinstance(error, sqlite3.Error):
+        return StoreError(
+            f"database {path}: a value cannot be stored ({error}); nothing of its transaction was written"
+        )
     code = getattr(error, "sqlite_errorcode", None)
     fault, remedy = _FAULTS.get(
         (code or 0) & 0xFF, ("SQLite refused", "this is a defect of the program; please report it")

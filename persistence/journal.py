@@ -4,10 +4,11 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from fsm.commit import JournalEntry
-from persistence.codec import Value, changes_to_json, verdicts_to_json
+from persistence.codec import Value, changes_to_json, is_storable, storable, verdicts_to_json
 
 CHECKPOINT_EVERY = 1_000
 MOVED = "moved"
@@ -50,13 +51,21 @@ def chain_hash(previous: str, content: Sequence[Value]) -> str:
 
     Only the note may hold a line break, and no other column does; so the note comes last.
     """
-    seq, at_ms, machine, subject_id, version, event, source, target, outcome, *rest = content
-    guards, changes, definition, note, epoch = rest
-    text = (
-        f"{previous}\n{seq:d}\n{at_ms:d}\n{machine}\n{subject_id}\n{version:d}\n{event}\n{source}\n{target}\n"
-        f"{outcome}\n{guards}\n{changes}\n{definition}\n{epoch:d}\n{note}"
+    return hashlib.sha256(_lines(last=previous, content=content).encode()).hexdigest()
+
+
+def _lines(last: str, content: Sequence[Value]) -> str:
+    (
+        seq, at_ms, machine, subject_id, version, event, source, target,
+        outcome, guards, changes, definition, note, epoch,
+    ) = content  # fmt: skip
+    return (
+        f"{last}\n{seq}\n{at_ms:d}\n{machine}\n{subject_id}\n{version:d}\n{event}\n{source}\n{target}\n"
+        f"{outcome}\n{guards}\n{changes}\n{definition}\n{epoch}\n{note}"
     )
-    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_facts_of = attrgetter("at_ms", "machine", "subject_id", "version", "event", "source", "target")
 
 
 def rows_of(
@@ -67,25 +76,33 @@ def rows_of(
     seq, last = head.seq, head.hash
     for entry in entries:
         seq += 1
-        content = (
+        content: tuple[Value, ...] = (
             seq,
-            entry.at_ms,
-            entry.machine,
-            entry.subject_id,
-            entry.version,
-            entry.event,
-            entry.source,
-            entry.target,
-            entry.outcome,
+            *_facts_of(entry),
+            # An enumeration's member costs SQLite a search for an adapter.
+            str(entry.outcome),
             verdicts_to_json(entry.verdicts),
             changes_to_json(entry.changes),
             entry.definition,
             entry.note,
             epoch,
         )
-        last = chain_hash(last, content)
+        text = _lines(last, content)
+        if not is_storable(text):
+            content = tuple(storable(value) if isinstance(value, str) else value for value in content)
+            text = _lines(last, content)
+        last = hashlib.sha256(text.encode()).hexdigest()
         rows.append((*content, last))
     return rows, ChainHead(seq, last)
+
+
+def checkpoints_in(rows: Sequence[Sequence[Value]]) -> list[tuple[Value, Value, Value]]:
+    """A checkpoint's values for each of these rows whose number is a multiple of CHECKPOINT_EVERY."""
+    if not rows:
+        return []
+    first = rows[0][0]
+    assert isinstance(first, int)
+    return [(row[0], row[-1], row[1]) for row in rows[-first % CHECKPOINT_EVERY :: CHECKPOINT_EVERY]]
 
 
 def read_head(connection: sqlite3.Connection) -> ChainHead:

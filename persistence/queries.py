@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,41 @@ def journal(
 
     Raises UnknownSubject when nothing was ever journaled under `subject_id`.
     """
+    query, values = _journal_query(subject_id, since_ms, after_seq)
+    with reading(path) as connection:
+        rows = connection.execute(
+            f"{query} DESC LIMIT ?", (*values, -1 if limit is None else limit)
+        ).fetchall()
+        if not rows and subject_id is not None:
+            _require_subject(connection, subject_id)
+    return [_entry(row) for row in reversed(rows)]
+
+
+def walk_journal(
+    path: Path, subject_id: str | None = None, since_ms: int | None = None, after_seq: int | None = None
+) -> Iterator[Row]:
+    """The same entries, oldest first, one at a time: for a journal that is longer than memory.
+
+    Raises what `journal` raises, at the call. All entries are of one moment, which is held until the iterator
+    ends or is closed; until then the engine's write-ahead log cannot start over.
+    """
+    query, values = _journal_query(subject_id, since_ms, after_seq)
+    with reading(path) as connection:
+        if subject_id is not None:
+            _require_subject(connection, subject_id)
+    return _walk(path, query, values)
+
+
+def _walk(path: Path, query: str, values: list[str | int]) -> Iterator[Row]:
+    with reading(path) as connection:
+        for row in connection.execute(query, values):
+            yield _entry(row)
+
+
+def _journal_query(
+    subject_id: str | None, since_ms: int | None, after_seq: int | None
+) -> tuple[str, list[str | int]]:
+    """Ends with its ORDER BY, oldest first unless DESC follows."""
     terms: list[str] = ["1"]
     values: list[str | int] = []
     if subject_id is not None:
@@ -166,12 +202,7 @@ def journal(
         if value is not None:
             terms.append(term)
             values.append(value)
-    query = f"{SELECT} WHERE {' AND '.join(terms)} ORDER BY seq DESC LIMIT ?"
-    with reading(path) as connection:
-        rows = connection.execute(query, (*values, -1 if limit is None else limit)).fetchall()
-        if not rows and subject_id is not None:
-            _require_subject(connection, subject_id)
-    return [_entry(row) for row in reversed(rows)]
+    return f"{SELECT} WHERE {' AND '.join(terms)} ORDER BY seq", values
 
 
 def _require_subject(connection: sqlite3.Connection, subject_id: str) -> None:

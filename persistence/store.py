@@ -4,20 +4,22 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreError
 from fsm.records import OrderRecord, PositionRecord
 from persistence import creation
-from persistence.codec import heartbeat_to_json
-from persistence.faults import store_fault
+from persistence.admission import check_fits, check_whole, fill_is_known
+from persistence.codec import heartbeat_to_json, storable
+from persistence.faults import UNSTORABLE, store_fault
 from persistence.files import check_place, check_writable, connect, inspect_file
 from persistence.journal import INSERT_CHECKPOINT, ChainHead, read_head, read_last_checkpoint
 from persistence.loading import find_one, latest_moment, load_state, map_states, verify_tail
 from persistence.lock import DatabaseLock
+from persistence.pending import Pending
 from persistence.schema import migrate
-from persistence.transactions import EachCommit, Grouped, Transactions
-from persistence.writing import prepare, write
+from persistence.transactions import Transactions, Write
+from persistence.writing import prepare
 
 Durability = Literal["each", "grouped"]
 
@@ -27,12 +29,19 @@ _ENGINE_SET = (
 _FEED_SET = """INSERT INTO feeds(symbol, last_price, last_tick_at_ms, note) VALUES (?, ?, ?, ?)
     ON CONFLICT(symbol) DO UPDATE SET
     last_price = excluded.last_price, last_tick_at_ms = excluded.last_tick_at_ms, note = excluded.note"""
+_HAS_SIGNAL = "SELECT 1 FROM signals WHERE id = ?"
 _INDICATORS_SET = """INSERT INTO indicator_checkpoints(symbol, at_ms, state) VALUES (?, ?, ?)
     ON CONFLICT(symbol) DO UPDATE SET at_ms = excluded.at_ms, state = excluded.state"""
 
 
 class SqliteStore:
-    """Store and Archive over one connection; of one thread. Made by `open`, ended by `close` or by `with`."""
+    """Store and Archive over one connection; of one thread. Made by `open`, ended by `close` or by `with`.
+
+    With durability `each`, a commit is written when `commit` returns. With `grouped` it waits in memory,
+    where the archive's methods see it, and a group is written whole, at FULL: by the commit that fills it,
+    by the first one after GROUP_AGE_S_MAX, by `flush`, `load`, `save_progress` or `close`. A crash loses the
+    open group, whole: this is only for an exchange that dies with the process.
+    """
 
     def __init__(
         self, path: Path, lock: DatabaseLock, connection: sqlite3.Connection, durability: Durability
@@ -42,10 +51,10 @@ class SqliteStore:
         self._tag = ""
         self._lock = lock
         self._connection = connection
-        policy = Grouped if durability == "grouped" else EachCommit
-        self._transactions: Transactions = policy(connection, self._check_epoch)
+        self._is_grouped = durability == "grouped"
+        self._transactions = Transactions(connection, self._check_epoch)
         self._head = ChainHead(0, "")
-        self._at_ms = 0
+        self._pending = Pending(0)
         self._lost = ""
 
     @classmethod
@@ -103,44 +112,75 @@ class SqliteStore:
         connection.execute(_ENGINE_SET, ("epoch", str(self.epoch)))
         connection.execute("COMMIT")
         self._head = read_head(connection)
-        self._at_ms = latest_moment(connection)
+        self._pending = Pending(latest_moment(connection))
 
     def load(self) -> StoredState:
+        self.flush()
         with self._naming_faults():
             verify_tail(self._connection, self.path)
             state = load_state(self._connection, self._tag, self.epoch)
-        batch = map_states(state, self._at_ms, self.path)
+        batch = map_states(state, self._pending.at_ms, self.path)
         if batch.is_empty:
             return state
         self.commit(batch)
+        self.flush()
         with self._naming_faults():
             return load_state(self._connection, self._tag, self.epoch)
 
     def commit(self, batch: CommitBatch) -> None:
-        """Raises StoreConflict or StoreError, and then nothing of the batch is stored."""
+        """Raises StoreConflict or StoreError, and then nothing of the batch is stored.
+
+        In a group the records are not copied: whoever hands them in does not change them any more.
+        """
         if batch.is_empty:
             return
-        prepared = prepare(batch, self.epoch, self._head, self._at_ms)
-        with self._transaction(on_disk=bool(batch.outbox)):
-            write(self._connection, prepared)
-        self._head, self._at_ms = prepared.head, prepared.at_ms
+        self._refuse_when_lost()
+        check_whole(batch)
+        if not self._is_grouped:
+            alone = Pending.alone(batch, self._pending.at_ms)
+            self._write(alone, on_disk=bool(batch.outbox))
+            self._pending.at_ms = alone.at_ms
+            return
+        pending = self._pending
+        try:
+            check_fits(batch, pending, self._connection)
+        except UNSTORABLE as error:
+            raise store_fault(self.path, error) from error
+        pending.merge(batch)
+        if pending.is_full:
+            self.flush()
 
     def save_progress(self, progress: Progress) -> None:
-        with self._transaction(on_disk=False):
-            if progress.heartbeat:
-                self._connection.execute(_ENGINE_SET, ("heartbeat", heartbeat_to_json(progress.heartbeat)))
-            self._connection.executemany(_FEED_SET, progress.feeds)
-            rows = [(symbol, progress.at_ms, state) for symbol, state in progress.checkpoints.items()]
-            self._connection.executemany(_INDICATORS_SET, rows)
+        self.flush()
+        heartbeat = heartbeat_to_json(progress.heartbeat) if progress.heartbeat else ""
+        feeds = [(storable(name), price, at, storable(note)) for name, price, at, note in progress.feeds]
+        states = [
+            (storable(symbol), progress.at_ms, storable(state))
+            for symbol, state in progress.checkpoints.items()
+        ]
+
+        def write(connection: sqlite3.Connection) -> None:
+            if heartbeat:
+                connection.execute(_ENGINE_SET, ("heartbeat", heartbeat))
+            connection.executemany(_FEED_SET, feeds)
+            connection.executemany(_INDICATORS_SET, states)
+
+        self._transact(write, on_disk=self._is_grouped)
 
     def flush(self) -> None:
-        """Puts on disk what a group still holds open."""
+        """Puts on disk what waits in memory; when that fails, all of it is lost and the store stops."""
         self._refuse_when_lost()
+        if not self._pending.commits:
+            return
         try:
-            self._transactions.flush()
-        except sqlite3.Error as error:
-            self._undo()
-            raise store_fault(self.path, error) from error
+            self._write(self._pending, on_disk=True)
+        except BaseException:
+            self._lost = (
+                f"database {self.path}: a group of commits could not be written and was taken back; "
+                "start again from what is on disk"
+            )
+            raise
+        self._pending = Pending(self._pending.at_ms)
 
     def close(self) -> None:
         """Flushes, checkpoints the journal and releases the lock. A second call does nothing."""
@@ -159,31 +199,43 @@ class SqliteStore:
         self.close()
 
     def find_order(self, client_order_id: str) -> OrderRecord | None:
-        with self._naming_faults():
-            order: OrderRecord | None = find_one(self._connection, "order", client_order_id)
+        order: OrderRecord | None = self._find("order", client_order_id)
         return order
 
     def find_position(self, position_id: str) -> PositionRecord | None:
-        with self._naming_faults():
-            position: PositionRecord | None = find_one(self._connection, "position", position_id)
+        position: PositionRecord | None = self._find("position", position_id)
         return position
 
     def has_fill(self, symbol: str, fill_id: str) -> bool:
-        return self._exists("SELECT 1 FROM fills WHERE symbol = ? AND id = ?", symbol, fill_id)
+        with self._naming_faults():
+            return fill_is_known(symbol, fill_id, self._pending, self._connection)
 
     def signal_was_offered(self, signal_id: str) -> bool:
-        return self._exists("SELECT 1 FROM signals WHERE id = ?", signal_id)
-
-    def _exists(self, query: str, *key: str) -> bool:
+        if signal_id in self._pending.signals:
+            return True
         with self._naming_faults():
-            return self._connection.execute(query, key).fetchone() is not None
+            return self._connection.execute(_HAS_SIGNAL, (storable(signal_id),)).fetchone() is not None
+
+    def _find(self, machine: str, subject_id: str) -> Any:
+        waiting = self._pending.records.get((machine, subject_id))
+        if waiting is not None:
+            return waiting[0].copy()
+        with self._naming_faults():
+            return find_one(self._connection, machine, storable(subject_id))
+
+    def _write(self, pending: Pending, *, on_disk: bool) -> None:
+        try:
+            prepared = prepare(pending, self.epoch, self._head)
+            self._transactions.run(prepared.write, on_disk=on_disk)
+        except UNSTORABLE as error:
+            raise store_fault(self.path, error) from error
+        self._head = prepared.head
 
     def _checkpoint_journal(self) -> None:
         if read_last_checkpoint(self._connection).seq == self._head.seq:
             return
-        with self._transaction(on_disk=True):
-            self._connection.execute(INSERT_CHECKPOINT, (self._head.seq, self._head.hash, self._at_ms))
-        self.flush()
+        values = (self._head.seq, self._head.hash, self._pending.at_ms)
+        self._transact(lambda connection: connection.execute(INSERT_CHECKPOINT, values), on_disk=True)
 
     def _stored_epoch(self) -> int:
         return int(self._connection.execute("SELECT value FROM engine WHERE name = 'epoch'").fetchone()[0])
@@ -196,25 +248,12 @@ class SqliteStore:
                 f"(epoch {stored}, this one has {self.epoch}); stop one of the two"
             )
 
-    @contextmanager
-    def _transaction(self, *, on_disk: bool) -> Iterator[None]:
+    def _transact(self, write: Write, *, on_disk: bool) -> None:
         self._refuse_when_lost()
         try:
-            self._transactions.begin(on_disk)
-            yield
-            self._transactions.end()
-        except BaseException as error:
-            self._undo()
-            if isinstance(error, sqlite3.Error):
-                raise store_fault(self.path, error) from error
-            raise
-
-    def _undo(self) -> None:
-        if not self._transactions.undo():
-            self._lost = (
-                f"database {self.path}: a group of commits could not be written and was taken back; "
-                "start again from what is on disk"
-            )
+            self._transactions.run(write, on_disk=on_disk)
+        except UNSTORABLE as error:
+            raise store_fault(self.path, error) from error
 
     def _refuse_when_lost(self) -> None:
         if self._lost:
@@ -224,5 +263,5 @@ class SqliteStore:
     def _naming_faults(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except UNSTORABLE as error:
             raise store_fault(self.path, error) from error

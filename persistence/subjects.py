@@ -31,6 +31,10 @@ class SubjectTable:
     """Takes the columns in their order, then the version that must still be there."""
     select: str
     select_one: str
+    select_version: str
+    key_at: int
+    """Where its columns have the key, and below the version."""
+    version_at: int
     is_live: str
     """The condition that leaves out what has ended; true where nothing ever ends. Written as comparisons: for
     `NOT IN` SQLite builds a table at each write, which trebles the cost of an update."""
@@ -67,6 +71,9 @@ def _subject_table(name: str, kind: type[Record], definition: Table) -> SubjectT
         update=f"UPDATE {name} SET {', '.join(assigned)} WHERE {is_key} AND {is_base}",
         select=f"SELECT {columns} FROM {name}",
         select_one=f'SELECT {columns} FROM {name} WHERE "{kind.key}" = ?',
+        select_version=f'SELECT version FROM {name} WHERE "{kind.key}" = ?',
+        key_at=codec.names.index(kind.key),
+        version_at=codec.names.index("version"),
         is_live=is_live or "1",
     )
 

@@ -1,4 +1,4 @@
-"""What a deal wants of the market next: its orders' amounts and prices, and its end; the guards and effects of the position."""
+"""What a deal wants of the market next, its orders' amounts and prices: the position's guards and effects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ class DealOrders:
         price = self._price(position)
         worth = MONEY.multiply(amount, price)
         least = max(rules.amount_min, rules.amount_step)
-        holds = amount >= least and worth >= rules.cost_min
+        holds = _is_taken(rules, amount, price)
         words = f"{amount:f} of at least {least:f}, worth {worth:f} of at least {rules.cost_min:f}"
         return Verdict("holding_is_sellable", holds, words)
 
@@ -104,19 +104,30 @@ class DealOrders:
     def entry_may_be_replaced(self, turn: Turn, position: PositionRecord) -> Verdict:
         order = turn.order(position.entry_order_id)
         limit = read_rules(position.rules).entry_attempts
-        stale = order is not None and order.cancel_reason == "stale" and order.state == order_machine.CANCELLED
+        stale = (
+            order is not None and order.cancel_reason == "stale" and order.state == order_machine.CANCELLED
+        )
         holds = stale and not position.exit_reason and position.entry_attempt < limit
         permitted = entry_is_permitted(turn, turn.pair(position.symbol))
+        price, amount = self._entry_terms(position)
+        sizeable = _is_taken(self.market_rules[position.symbol], amount, price)
         words = f"attempt {position.entry_attempt} of {limit}, {'stale' if stale else 'not stale'}"
-        return Verdict("entry_may_be_replaced", holds and permitted.holds, f"{words}, {permitted.because}")
+        words += f", {amount:f} at {price:f}, {permitted.because}"
+        return Verdict("entry_may_be_replaced", holds and permitted.holds and sizeable, words)
+
+    def _entry_terms(self, position: PositionRecord) -> tuple[Decimal, Decimal]:
+        """Price and amount of an entry order at this moment; both zero while no price was seen."""
+        market, rules = self.market.market(position.symbol), self.market_rules[position.symbol]
+        price = market.last
+        if read_rules(position.rules).order_type == OrderType.LIMIT:
+            price = floor_to_step(min(market.bid or market.last, market.last), rules.price_step)
+        if not price:
+            return ZERO, ZERO
+        return price, floor_to_step(MONEY.divide(position.quota, price), rules.amount_step)
 
     def submit_entry(self, turn: Turn, position: PositionRecord, _: Happening) -> None:
-        market, rules = self.market.market(position.symbol), self.market_rules[position.symbol]
         order_type = read_rules(position.rules).order_type
-        price = market.last
-        if order_type == OrderType.LIMIT:
-            price = floor_to_step(min(market.bid or market.last, market.last), rules.price_step)
-        amount = floor_to_step(MONEY.divide(position.quota, price), rules.amount_step)
+        price, amount = self._entry_terms(position)
         position.entry_attempt += 1
         position.entry_order_id = order_id(position.id, Leg.ENTRY, position.entry_attempt)
         limit = price if order_type == OrderType.LIMIT else None
@@ -133,10 +144,14 @@ class DealOrders:
 
     def cancel_entry(self, turn: Turn, position: PositionRecord, _: Happening) -> None:
         reason = "exit" if position.exit_reason else "stale"
-        turn.raise_event("order", position.entry_order_id, order_machine.CANCEL_REQUESTED, _cancelled_for(reason))
+        turn.raise_event(
+            "order", position.entry_order_id, order_machine.CANCEL_REQUESTED, _cancelled_for(reason)
+        )
 
     def cancel_exit(self, turn: Turn, position: PositionRecord, _: Happening) -> None:
-        turn.raise_event("order", position.exit_order_id, order_machine.CANCEL_REQUESTED, _cancelled_for("slow"))
+        turn.raise_event(
+            "order", position.exit_order_id, order_machine.CANCEL_REQUESTED, _cancelled_for("slow")
+        )
 
     def arm_exits(self, turn: Turn, position: PositionRecord, _: Happening) -> None:
         if position.opened_at_ms is None:
@@ -183,6 +198,12 @@ class DealOrders:
 
     def _price(self, position: PositionRecord) -> Decimal:
         return self.market.market(position.symbol).last or position.reference_price
+
+
+def _is_taken(rules: MarketRules, amount: Decimal, price: Decimal) -> bool:
+    """Whether the exchange takes an order as small as that."""
+    least = max(rules.amount_min, rules.amount_step)
+    return amount >= least and MONEY.multiply(amount, price) >= rules.cost_min
 
 
 def _plan_order(turn: Turn, position: PositionRecord, plan: _Plan) -> None:

@@ -32,6 +32,7 @@ class DealRules:
     entry_attempts: int
 
 
+@lru_cache(maxsize=1024)
 def write_rules(rules: PairRules) -> str:
     """The part of a pair's rules that a position remembers, as canonical JSON."""
     kept = {name: getattr(rules, name) for name in DealRules.__dataclass_fields__}

@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from fsm import position as position_machine
 from fsm.records import PositionRecord
-from fsm.values import ZERO
+from fsm.values import MONEY, ZERO
+
+_SHARE = Context(prec=28)
+"""For quotients, which have no end: so much narrower than the context of sums that these stay exact."""
 
 _ENDED = position_machine.POSITION.finals
 _ENTERING = frozenset({position_machine.IDLE, position_machine.SIGNALLED, position_machine.ORDERING})
@@ -28,11 +31,11 @@ def claim_of(position: PositionRecord | None) -> Claim:
     if position is None or position.state in _ENDED:
         return _NOTHING
     if position.state in _ENTERING:
-        unspent = max(position.quota - position.spent, ZERO)
-        return Claim(1, position.spent + unspent, unspent)
+        unspent = max(MONEY.subtract(position.quota, position.spent), ZERO)
+        return Claim(1, MONEY.add(position.spent, unspent), unspent)
     if not position.sold or not position.bought:
         return Claim(1, position.spent)
-    return Claim(1, position.spent * position.quantity / position.bought)
+    return Claim(1, _SHARE.divide(MONEY.multiply(position.spent, position.quantity), position.bought))
 
 
 @dataclass(slots=True)
@@ -56,19 +59,20 @@ class Ledger:
             return
         old, new = claim_of(before), claim_of(after)
         self.deals += new.deals - old.deals
-        self.exposure += new.exposure - old.exposure
-        self.reserved += new.reserved - old.reserved
+        change = MONEY.subtract(new.exposure, old.exposure)
+        self.exposure = MONEY.add(self.exposure, change)
+        self.reserved = MONEY.add(self.reserved, MONEY.subtract(new.reserved, old.reserved))
         self.deals_of[some.symbol] += new.deals - old.deals
-        self.exposure_of[some.symbol] += new.exposure - old.exposure
-        self.quote_total += _money(after) - _money(before)
+        self.exposure_of[some.symbol] = MONEY.add(self.exposure_of[some.symbol], change)
+        self.quote_total = MONEY.add(self.quote_total, MONEY.subtract(_money(after), _money(before)))
 
     @property
     def available(self) -> Decimal:
         """Quote currency that no entry in flight has been promised."""
-        return self.quote_total - self.reserved
+        return MONEY.subtract(self.quote_total, self.reserved)
 
 
 def _money(position: PositionRecord | None) -> Decimal:
     if position is None:
         return ZERO
-    return position.received - position.spent - position.fee_quote
+    return MONEY.subtract(MONEY.subtract(position.received, position.spent), position.fee_quote)

@@ -10,7 +10,10 @@ from fsm.values import ZERO
 
 @dataclass(slots=True)
 class Tick:
-    """One price of one symbol; not frozen, since a frozen one takes a microsecond longer to make. `is_sample` is False for the points inside a replayed bar (open, low, high)."""
+    """One price of one symbol; not frozen, since a frozen one takes a microsecond longer to make.
+
+    `is_sample` is False for the points inside a replayed bar.
+    """
 
     symbol: str
     at_ms: int

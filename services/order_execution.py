@@ -1,4 +1,4 @@
-"""OrderExecutionService: intents become orders, orders become reports, reports become events; idempotent by client order id."""
+"""OrderExecutionService: intents become orders, orders reports, reports events; idempotent by client order id."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from services.messages import CancelRefused, OrderRefused, OrderReport, OrderReq
 from services.ports import OrderDesk
 from services.state_management import OrderNews, StateManagementService
 from services.turn import Effect, Happening, LookUp, Turn
+from services.turn_runner import note_anomaly
 
 _ENDED = machine.ORDER.finals
 
@@ -91,7 +92,9 @@ class OrderExecutionService:
             return await self._cancel(effect)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # outcomes are an allow-list: whatever else happened leaves the order unknown
+        except (
+            Exception
+        ) as error:  # outcomes are an allow-list: whatever else happened leaves the order unknown
             done = effect.id if isinstance(effect, OutboxRow) else ""
             logger.bind(event="outcome_lost", order=effect.client_order_id, error=repr(error)).warning(
                 "outcome_lost"
@@ -134,10 +137,8 @@ class OrderExecutionService:
     async def _look_up(self, question: LookUp) -> OrderNews:
         report = await self.desk.fetch_order(question.client_order_id, question.symbol)
         if report is not None:
-            return OrderNews(question.client_order_id, question.symbol, report)
-        return OrderNews(
-            question.client_order_id, question.symbol, None, machine.ORDER_ABSENT, "not found"
-        )
+            return OrderNews(question.client_order_id, question.symbol, report, looked_up=True)
+        return OrderNews(question.client_order_id, question.symbol, None, machine.ORDER_ABSENT, "not found")
 
     def read_news(self, turn: Turn, news: OrderNews) -> bool:
         """Turns news into events of the order. False when the order is not ours: it is reported, never adopted."""
@@ -147,17 +148,21 @@ class OrderExecutionService:
         if order is None:
             return False
         if news.report is not None:
-            self._read_report(turn, order, news.report)
-        elif news.event:
-            update = _because(news.reason)
+            self._read_report(turn, order, news.report, news.looked_up)
+        elif news.event and not (news.event == machine.ENGINE_RESTARTED and order.state in _ENDED):
+            sent_until_ms = turn.now_ms if news.event == machine.OUTCOME_LOST and news.outbox_done else 0
+            update = _because(news.reason, sent_until_ms)
             turn.raise_event("order", order.client_order_id, news.event, update)
         return True
 
-    def _read_report(self, turn: Turn, order: OrderRecord, report: OrderReport) -> None:
+    def _read_report(self, turn: Turn, order: OrderRecord, report: OrderReport, looked_up: bool) -> None:
         fresh = self._fresh_fills(turn, order, report)
-        filled = sum((fill.amount for fill in fresh), order.filled)
+        filled = order.filled
+        for fill in fresh:
+            filled = MONEY.add(filled, fill.amount)
         if report.filled > filled:
-            turn.effects.append(LookUp(order.client_order_id, order.symbol))
+            if not looked_up:  # else its trades lag behind, and the order's deadline asks again
+                turn.effects.append(LookUp(order.client_order_id, order.symbol))
             if report.status != OrderStatus.OPEN:
                 return
         named = report.exchange_order_id or order.exchange_order_id
@@ -169,6 +174,9 @@ class OrderExecutionService:
             book_on_order(record, fresh)
 
         turn.fills += fresh
+        if fresh and filled > order.amount and order.state != FILLED:
+            note = f"{filled:f} filled of {order.amount:f} ordered"
+            note_anomaly(turn, order, machine.ORDER_FILLED, note)
         if filled >= order.amount:
             if fresh or order.state != FILLED:
                 _raise(turn, order, machine.ORDER_FILLED, update, fresh)
@@ -190,7 +198,10 @@ class OrderExecutionService:
         for fill in report.fills:
             if fill.id in fresh:
                 continue
-            if order.filled and self.state.fill_is_known(fill.symbol, fill.id):
+            if self.state.fill_is_known(fill.symbol, fill.id):
+                if not order.filled:
+                    note = f"its trade {fill.id} is booked on another order"
+                    note_anomaly(turn, order, machine.ORDER_PARTIALLY_FILLED, note)
                 continue
             fresh[fill.id] = fill
         return list(fresh.values())
@@ -205,7 +216,9 @@ class OrderExecutionService:
         return Verdict("nothing_has_filled", not order.filled, f"{order.filled:f} filled")
 
     def cancel_is_wanted(self, turn: Turn, order: OrderRecord) -> Verdict:
-        return Verdict("cancel_is_wanted", bool(order.cancel_reason), f"cancel: {order.cancel_reason or 'never'}")
+        return Verdict(
+            "cancel_is_wanted", bool(order.cancel_reason), f"cancel: {order.cancel_reason or 'never'}"
+        )
 
     def next_look_up(self, turn: Turn, order: OrderRecord) -> int:
         """The longer an order stays unknown the rarer it is asked for, within the timings' bounds."""
@@ -233,9 +246,12 @@ def _raise(
     turn.queue.append(Happening("order", order.client_order_id, event, update, fills))
 
 
-def _because(reason: str) -> Callable[[OrderRecord], None]:
+def _because(reason: str, sent_until_ms: int = 0) -> Callable[[OrderRecord], None]:
+    """`sent_until_ms`: a request that was lost may have left as late as that, and arrive that much later."""
+
     def update(order: OrderRecord) -> None:
         if reason:
             order.reason = reason
+        order.sent_at_ms = max(order.sent_at_ms, sent_until_ms)
 
     return update

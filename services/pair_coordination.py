@@ -1,4 +1,4 @@
-"""What the pair and permission tables ask for: considering an entry, giving birth to a deal, pausing, keeping reasons."""
+"""The effects of the pair and of the permission: considering an entry, giving birth to a deal, pausing."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from services.pair_guards import PAIR_GUARDS
 from services.signal_aggregation import SignalAggregationService
 from services.state_management import StateManagementService
 from services.turn import Happening, Turn
-from services.turn_runner import quarantine
+from services.turn_runner import note_anomaly
 
 
 class PairCoordination:
@@ -87,11 +87,14 @@ class PairCoordination:
                 pair.cooldown_until_ms = max(pair.cooldown_until_ms, until_ms)
             if pair.entry_position_id == position.id:
                 pair.entry_position_id = ""
+            if ended:
+                pair.reason = ""
 
         turn.raise_event("pair", position.symbol, POSITIONS_CHANGED, update)
 
     def note_anomaly(self, turn: Turn, order: OrderRecord, happening: Happening) -> None:
-        quarantine(turn, f"order {order.client_order_id} was believed {order.reason or 'dead'}: {happening.event}")
+        note = f"it was believed {order.reason or 'dead'}: {happening.event}"
+        note_anomaly(turn, order, happening.event, note)
 
     def clear_reason(self, turn: Turn, permission: PermissionRecord, _: Happening) -> None:
         permission.reason = ""

@@ -1,6 +1,7 @@
 """The pair's guards that look at its positions and permissions; pure functions of what the turn sees."""
 
 from fsm import position as position_machine
+from fsm.order import UNKNOWN
 from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.position import CLOSING, OPEN
 from fsm.records import PairRecord
@@ -17,6 +18,17 @@ def entry_is_permitted(turn: Turn, pair: PairRecord) -> Verdict:
         if permission.state != ACTIVE:
             return Verdict("entry_is_permitted", False, f"{scope} is {permission.state}: {permission.reason}")
     return Verdict("entry_is_permitted", True, "engine and pair are active")
+
+
+def outcomes_are_known(turn: Turn, pair: PairRecord) -> Verdict:
+    """An order whose outcome nobody knows may have spent the money that the next entry would spend."""
+    unknown = []
+    for position in turn.positions_of(pair.symbol):
+        for identity in (position.entry_order_id, position.exit_order_id):
+            order = turn.view.live_order(identity) if identity else None
+            if order is not None and order.state == UNKNOWN:
+                unknown.append(identity)
+    return Verdict("outcomes_are_known", not unknown, f"unknown: {', '.join(unknown) or 'none'}")
 
 
 def _count(turn: Turn, symbol: str) -> tuple[int, int, int]:
@@ -57,6 +69,7 @@ PAIR_GUARDS = {
     guard.__name__: guard
     for guard in (
         entry_is_permitted,
+        outcomes_are_known,
         entry_is_done,
         no_position_lives,
         a_position_is_open,

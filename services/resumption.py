@@ -1,4 +1,4 @@
-"""The start: the working set is rebuilt, what fell due fires, what is outstanding is looked up, then trading goes on."""
+"""The start: the working set is rebuilt, what fell due fires, what is outstanding is looked up, trading goes on."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from fsm.order import ENGINE_RESTARTED, UNKNOWN
 from fsm.pair import CONFIGURED, IDLE
 from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.records import PairRecord, PermissionRecord, Record
-from fsm.values import quote_of
+from fsm.values import MONEY, quote_of
 from services.indicators import CheckpointError
 from services.ports import Account
 from services.state_management import OrderNews
@@ -55,11 +55,14 @@ async def resume(
             state.working.put(PermissionRecord(state=ACTIVE, scope=scope))
     cold = tuple(symbol for symbol in symbols if not _restore(orchestrator, symbol, stored.checkpoints))
     rebuild_ms = (perf_counter() - started_s) * 1000
-    for order in list(state.working.orders.values()):
-        state.deliver(OrderNews(order.client_order_id, order.symbol, None, ENGINE_RESTARTED))
-    outstanding, positions = len(state.working.orders), len(state.working.positions)
+    for row in stored.pending_outbox:
+        state.deliver(OrderNews(row.client_order_id, row.symbol, outbox_done=row.id))
+    outstanding, positions = list(state.working.orders.values()), len(state.working.positions)
     state.sends_are_held = True
     await refresh_balance(orchestrator, account)
+    await orchestrator.update_open_positions()
+    for order in outstanding:
+        state.deliver(OrderNews(order.client_order_id, order.symbol, None, ENGINE_RESTARTED))
     await orchestrator.update_open_positions()
     await state.settle(patience_s)
     await orchestrator.update_open_positions()
@@ -67,8 +70,10 @@ async def resume(
     await _configure(orchestrator, symbols)
     state.release_sends()
     unknown = sum(order.state == UNKNOWN for order in state.working.orders.values())
-    resumption = Resumption(stored.epoch, positions, outstanding, unknown, cold, rebuild_ms)
-    logger.bind(event="resumed", epoch=stored.epoch, positions=positions, orders=outstanding).info("resumed")
+    resumption = Resumption(stored.epoch, positions, len(outstanding), unknown, cold, rebuild_ms)
+    logger.bind(event="resumed", epoch=stored.epoch, positions=positions, orders=len(outstanding)).info(
+        "resumed"
+    )
     return resumption
 
 
@@ -82,7 +87,7 @@ async def refresh_balance(orchestrator: TradingOrchestrator, account: Account) -
     if state.metrics.transitions != transitions:
         return  # something was booked meanwhile: the answer may be older than the engine's own sum
     for quote in quotes & set(balances):
-        state.ledger.quote_total = balances[quote].total
+        state.ledger.quote_total = MONEY.add(balances[quote].free, balances[quote].used)
 
 
 async def _configure(orchestrator: TradingOrchestrator, symbols: Sequence[str]) -> None:
@@ -129,6 +134,8 @@ def _restore(orchestrator: TradingOrchestrator, symbol: str, checkpoints: dict[s
             if position_id in watches:
                 watches[position_id].lift(Decimal(high))
     except (CheckpointError, ValueError, KeyError, TypeError, InvalidOperation) as error:
-        logger.bind(event="checkpoint_unusable", symbol=symbol, fault=str(error)).warning("checkpoint_unusable")
+        logger.bind(event="checkpoint_unusable", symbol=symbol, fault=str(error)).warning(
+            "checkpoint_unusable"
+        )
         return False
     return True

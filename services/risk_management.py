@@ -99,13 +99,14 @@ class RiskManagementService:
         for position in self.state.working.positions.values():
             if position.quantity:
                 last = self.market.market(position.symbol).last
-                total += position.quantity * (last if last else position.entry_price or ZERO)
+                price = last if last else position.entry_price or ZERO
+                total = MONEY.add(total, MONEY.multiply(position.quantity, price))
         return total
 
     def loss_today(self) -> Decimal:
         """Equity at the start of the day (UTC) less equity now; negative for a gain."""
         start = self.state.facts.get("day_start_equity")
-        return ZERO if start is None else Decimal(start) - self.equity()
+        return ZERO if start is None else MONEY.subtract(Decimal(start), self.equity())
 
     def max_deals_of_pair(self, proposal: Proposal) -> Verdict:
         have, limit = self.state.ledger.deals_of[proposal.rules.symbol], proposal.rules.max_deals
@@ -117,11 +118,13 @@ class RiskManagementService:
 
     def max_exposure_of_pair(self, proposal: Proposal) -> Verdict:
         bound = self.state.ledger.exposure_of[proposal.rules.symbol]
-        return _within("max_pair_exposure", bound + proposal.rules.deal_quota, proposal.rules.max_exposure)
+        would_be = MONEY.add(bound, proposal.rules.deal_quota)
+        return _within("max_pair_exposure", would_be, proposal.rules.max_exposure)
 
     def max_exposure(self, proposal: Proposal) -> Verdict:
         bound = self.state.ledger.exposure
-        return _within("max_exposure", bound + proposal.rules.deal_quota, self.limits.max_exposure)
+        would_be = MONEY.add(bound, proposal.rules.deal_quota)
+        return _within("max_exposure", would_be, self.limits.max_exposure)
 
     def balance(self, proposal: Proposal) -> Verdict:
         have, need = self.state.ledger.available, proposal.rules.deal_quota

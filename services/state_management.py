@@ -1,8 +1,9 @@
 """StateManagementService: the working set, the mail of every pair, the commit, and the effects under way."""
 
 import asyncio
+import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,8 @@ class OrderNews:
     event: str = ""
     reason: str = ""
     outbox_done: str = ""
+    looked_up: bool = False
+    """The report answers a look-up: asking again at once would say no more."""
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class StateManagementService:
         self.tag = stored.tag
         self.last_position_number = stored.last_position_number
         self.facts = dict(stored.facts)
+        for position in stored.positions:
+            _share_texts(position)
         for record in (*stored.pairs, *stored.permissions, *stored.orders, *stored.positions):
             self.working.put(record)
         for position in self.working.positions.values():
@@ -106,14 +111,18 @@ class StateManagementService:
     def _drain(self) -> None:
         """Runs all mail and commits it together: turns that are ready at once share one transaction."""
         self._drain_is_due = False
-        mails = sorted(self._mail, key=lambda mail: not mail.urgent) if len(self._mail) > 1 else list(self._mail)
+        mails = (
+            sorted(self._mail, key=lambda mail: not mail.urgent) if len(self._mail) > 1 else list(self._mail)
+        )
         self._mail.clear()
         decided: list[tuple[Mail, Turn]] = []
         for mail in mails:
             turn = Turn(self, mail.symbol, self.clock.now_ms())
             try:
                 mail.work(turn)
-            except Exception as error:  # the last resort of a pair's mail: its caller quarantines that pair alone
+            except (
+                Exception
+            ) as error:  # the last resort of a pair's mail: its caller quarantines that pair alone
                 if not mail.done.cancelled():
                     mail.done.set_exception(error)
                 continue
@@ -145,8 +154,10 @@ class StateManagementService:
             if not batch.is_empty:
                 self.store.commit(batch)
                 self.metrics.transitions += len(batch.journal)
-        except Exception as error:  # whatever kept it from being stored: nothing has happened, and everybody is told
-            self._undo(overlay)
+        except (
+            Exception
+        ) as error:  # whatever kept it from being stored: nothing has happened, and everybody is told
+            self._undo([turn for _, turn in decided])
             self.store_fault = str(error)
             fault = error if isinstance(error, StoreError) else StoreError(repr(error))
             for mail, _ in decided:
@@ -164,6 +175,7 @@ class StateManagementService:
             if isinstance(position, PositionRecord):
                 self.working.refresh_watch(position)
         for mail, turn in decided:
+            self.metrics.anomalies += turn.anomalies
             effects: list[Effect] = [*turn.outbox, *turn.effects]
             if mail.carry_out is not None:
                 for effect in effects:
@@ -171,11 +183,13 @@ class StateManagementService:
             if not mail.done.cancelled():
                 mail.done.set_result(effects)
 
-    def _undo(self, overlay: dict[tuple[str, str], Record]) -> None:
-        """Releases what the failed turns had reserved."""
-        for (machine, subject_id), record in overlay.items():
-            if machine == "position" and isinstance(record, PositionRecord):
-                self.ledger.replace(record, self.working.position(subject_id))
+    def _undo(self, turns: Sequence[Turn]) -> None:
+        """Releases what the failed turns had reserved, from memory alone: the store may be gone."""
+        for turn in reversed(turns):
+            for key, record in turn.staged.items():
+                before = turn.before[key]
+                if isinstance(record, PositionRecord):
+                    self.ledger.replace(record, before if isinstance(before, PositionRecord) else None)
 
     def pair(self, symbol: str) -> PairRecord:
         record = self._overlay.get(("pair", symbol))
@@ -192,6 +206,11 @@ class StateManagementService:
     def order(self, client_order_id: str) -> OrderRecord | None:
         record = self._overlay.get(("order", client_order_id))
         return record if isinstance(record, OrderRecord) else self.working.order(client_order_id)
+
+    def live_order(self, client_order_id: str) -> OrderRecord | None:
+        """None for an order that has ended: the archive is not asked."""
+        record = self._overlay.get(("order", client_order_id))
+        return record if isinstance(record, OrderRecord) else self.working.orders.get(client_order_id)
 
     def positions_of(self, symbol: str) -> Iterator[PositionRecord]:
         if not self._overlay:
@@ -259,3 +278,10 @@ class StateManagementService:
         except StoreError as error:
             self.store_fault = str(error)
             logger.bind(event="progress_not_saved", fault=str(error)).warning("progress_not_saved")
+
+
+def _share_texts(record: Record) -> None:
+    """Thousands of positions name the same few strategies and rules: one copy of each is held."""
+    if isinstance(record, PositionRecord):
+        record.strategy, record.rules = sys.intern(record.strategy), sys.intern(record.rules)
+        record.symbol = sys.intern(record.symbol)

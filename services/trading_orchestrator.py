@@ -122,26 +122,27 @@ class TradingOrchestrator:
         return await self._offer(self.signals.parse(signal_data, Side.SELL))
 
     async def update_open_positions(self) -> None:
-        """Applies the deadlines that are due and the order news that arrived; to be called every second and on news.
+        """Applies the order news that arrived, then the deadlines that are due; called every second and on news.
 
-        What cannot be committed is kept for the next call.
+        News go first: what is known to have happened beats a wait that has run out meanwhile. What cannot be
+        committed is kept for the next call.
         """
         now_ms = self.state.clock.now_ms()
         working = self.state.working
-        pending = [
-            (item, self._post(self._symbol_of(*item), partial(self._pass_deadline, *item), urgent=True))
-            for item in working.take_due(now_ms)
-        ]
         answers = [
             (item, self._post(item.symbol, partial(self._read_news, item), urgent=True))
             for item in self.state.take_news()
         ]
+        pending = [
+            (item, self._post(self._symbol_of(*item), partial(self._pass_deadline, *item), urgent=True))
+            for item in working.take_due(now_ms)
+        ]
+        for item, future in answers:
+            if not await self._finish(item.symbol, future) and isinstance(future.exception(), StoreError):
+                self.state.give_back_news(item)
         for (machine, subject_id), future in pending:
             await self._finish(self._symbol_of(machine, subject_id), future)
             working.give_back(machine, subject_id, now_ms)
-        for item, future in answers:
-            if not await self._finish(item.symbol, future) and self.state.store_fault:
-                self.state.give_back_news(item)
         await self._watch_the_day(now_ms)
 
     async def apply(self, machine: str, subject_id: str, event: str, update: Update | None = None) -> bool:
@@ -156,7 +157,8 @@ class TradingOrchestrator:
     async def _offer(self, signal: Signal) -> Decision:
         decision = Decision()
         work = self._consider_buy if signal.side == Side.BUY else self._answer_sell
-        if not await self._transact(signal.symbol, partial(work, signal, decision)):
+        leaves = signal.side == Side.SELL
+        if not await self._transact(signal.symbol, partial(work, signal, decision), urgent=leaves):
             decision.taken, decision.because = False, self.state.store_fault or "the turn failed"
         return decision
 
@@ -194,7 +196,7 @@ class TradingOrchestrator:
                 continue
             if watch.is_entry and tick.last >= watch.above:
                 order = turn.order(position.entry_order_id)
-                if order is not None and order.state != CANCELLING:
+                if position.state == ORDERING and order is not None and order.state != CANCELLING:
                     turn.raise_event("position", position.id, ENTRY_WENT_STALE)
             else:
                 reason = watch.reason_at(tick.last)
@@ -202,12 +204,19 @@ class TradingOrchestrator:
         self._runner.run(turn)
 
     def _reconsider(self, symbol: str, turn: Turn) -> None:
-        turn.raise_event("pair", symbol, ENTRY_CONSIDERED)
-        self._runner.run(turn)
+        """Unless the signal was settled since the price came, or has expired and its deadline not yet passed."""
+        pair = turn.pair(symbol)
+        if pair.state == SIGNALLED:
+            expired = pair.due_at_ms is not None and pair.due_at_ms <= turn.now_ms
+            turn.raise_event("pair", symbol, DEADLINE_PASSED if expired else ENTRY_CONSIDERED)
+            self._runner.run(turn)
 
     def _pass_deadline(self, machine: str, subject_id: str, turn: Turn) -> None:
-        turn.raise_event(machine, subject_id, DEADLINE_PASSED)
-        self._runner.run(turn)
+        """Unless what happened since the deadline was found due has settled it."""
+        subject = turn.subject(machine, subject_id)
+        if subject is not None and subject.due_at_ms is not None and subject.due_at_ms <= turn.now_ms:
+            turn.raise_event(machine, subject_id, DEADLINE_PASSED)
+            self._runner.run(turn)
 
     def _read_news(self, news: OrderNews, turn: Turn) -> None:
         if not self.orders.read_news(turn, news):
@@ -231,9 +240,12 @@ class TradingOrchestrator:
         except StoreError as error:
             self._note_fault(symbol, error)
             return False
-        except Exception as error:  # a fault in one pair's turn must not reach another pair: that pair is quarantined
+        except (
+            Exception
+        ) as error:  # a fault in one pair's turn must not reach another pair: that pair is quarantined
             logger.bind(event="turn_failed", symbol=symbol).exception("turn_failed")
-            await self._quarantine(symbol, f"{type(error).__name__}: {error}")
+            if symbol == ENGINE_SUBJECT or symbol in self.state.working.pairs:
+                await self._quarantine(symbol, f"{type(error).__name__}: {error}")
             return False
         return True
 
@@ -259,7 +271,9 @@ class TradingOrchestrator:
     async def _suspend(self, failure: StrategyFailed) -> None:
         """A strategy that raises stops the entries of its own pair, and nothing else."""
         if self.state.permission(failure.symbol).state == ACTIVE:
-            logger.bind(event="strategy_failed", symbol=failure.symbol, error=str(failure)).error("strategy_failed")
+            logger.bind(event="strategy_failed", symbol=failure.symbol, error=str(failure)).error(
+                "strategy_failed"
+            )
             await self._quarantine(failure.symbol, str(failure))
 
     def _refuse_tick(self, refusal: BadTick) -> None:

@@ -1,4 +1,4 @@
-"""One decision in the making: what it reads, what it stages, what it raises next. Nothing of it counts before the commit."""
+"""One decision in the making: what it reads, stages and raises next. Nothing of it counts before the commit."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -47,6 +47,8 @@ class WorkingView(Protocol):
 
     def order(self, client_order_id: str) -> OrderRecord | None: ...
 
+    def live_order(self, client_order_id: str) -> OrderRecord | None: ...
+
     def positions_of(self, symbol: str) -> Iterator[PositionRecord]: ...
 
 
@@ -54,6 +56,7 @@ class Turn:
     """The changes that one mail of one pair causes, seen through a view of everything before it."""
 
     __slots__ = (
+        "anomalies",
         "because",
         "before",
         "effects",
@@ -81,6 +84,7 @@ class Turn:
         self.staged: dict[tuple[str, str], Record] = {}
         self.before: dict[tuple[str, str], Record | None] = {}
         """Each staged subject as the turn found it; None for one born in it."""
+        self.anomalies = 0
         self.journal: list[JournalEntry] = []
         self.fills: list[Fill] = []
         self.outbox: list[OutboxRow] = []

@@ -14,7 +14,7 @@ from services.bindings import BoundMachine
 from services.turn import Happening, Turn
 
 _MAX_STEPS = 200
-"""More events than any honest turn raises; beyond it two tables are calling each other in a circle."""
+"""More events than any honest event leads to; beyond it two tables are calling each other in a circle."""
 
 
 class TurnRunner:
@@ -26,10 +26,11 @@ class TurnRunner:
     def run(self, turn: Turn) -> list[Step]:
         """Empties the turn's queue. Returns the steps in their order; raises RuntimeError on an endless circle."""
         steps = []
+        most = _MAX_STEPS * len(turn.queue)
         while turn.queue:
             steps.append(self._step(turn, turn.queue.popleft()))
-            if len(steps) > _MAX_STEPS:
-                raise RuntimeError(f"a turn of {turn.symbol} raised more than {_MAX_STEPS} events")
+            if len(steps) > most:
+                raise RuntimeError(f"a turn of {turn.symbol} raised more than {most} events")
         return steps
 
     def _step(self, turn: Turn, happening: Happening) -> Step:
@@ -72,14 +73,20 @@ class TurnRunner:
         lost = step.outcome is Outcome.IGNORED and bool(happening.fills)
         if step.outcome is Outcome.ANOMALY or lost:
             note = "a fill of an order that was filled already" if lost else step.because
-            logger.bind(
-                event="anomaly", machine=before.machine, subject=before.subject_id, happened=step.event
-            ).warning("anomaly")
             turn.journal.append(_entry(turn, step, before, before.version, {}, Outcome.ANOMALY, note))
-            if before.machine != "permission":
-                quarantine(turn, f"{before.machine} {before.subject_id}: {note}")
+            note_anomaly(turn, before, step.event, note)
         elif step.outcome is Outcome.REFUSED and before.machine == "pair" and turn.signal is not None:
             turn.journal.append(_entry(turn, step, before, before.version, {}, Outcome.REFUSED, step.because))
+
+
+def note_anomaly(turn: Turn, subject: Record, happened: str, note: str) -> None:
+    """Logs and counts it, and takes the pair's permission to enter."""
+    logger.bind(
+        event="anomaly", machine=subject.machine, subject=subject.subject_id, happened=happened
+    ).warning("anomaly")
+    turn.anomalies += 1
+    if subject.machine != "permission":
+        quarantine(turn, f"{subject.machine} {subject.subject_id}: {note}")
 
 
 def quarantine(turn: Turn, reason: str) -> None:

@@ -27,6 +27,7 @@ class WorkingSet:
     positions_by_symbol: dict[str, dict[str, PositionRecord]] = field(default_factory=dict)
     watches: dict[str, dict[str, Watch]] = field(default_factory=dict)
     _due: list[tuple[int, str, str]] = field(default_factory=list)
+    _due_limit: int = 1_000
 
     def put(self, record: Record) -> None:
         """Takes in a committed record, or drops it when it has ended."""
@@ -44,6 +45,8 @@ class WorkingSet:
             self.permissions[record.scope] = record
         if record.due_at_ms is not None and not ended:
             heapq.heappush(self._due, (record.due_at_ms, record.machine, record.subject_id))
+            if len(self._due) > self._due_limit:
+                self._forget_old_deadlines()
 
     def _put_position(self, position: PositionRecord, ended: bool) -> None:
         siblings = self.positions_by_symbol.setdefault(position.symbol, {})
@@ -92,6 +95,14 @@ class WorkingSet:
             if record is not None and record.due_at_ms == due_at_ms and (machine, subject_id) not in due:
                 due.append((machine, subject_id))
         return due
+
+    def _forget_old_deadlines(self) -> None:
+        """Every change of a deadline leaves its former one in the heap; those of the living are kept."""
+        held = (self.pairs, self.permissions, self.positions, self.orders)
+        living = (record for subjects in held for record in subjects.values())
+        self._due = [(r.due_at_ms, r.machine, r.subject_id) for r in living if r.due_at_ms is not None]
+        heapq.heapify(self._due)
+        self._due_limit = 1_000 + 2 * len(self._due)
 
     def give_back(self, machine: str, subject_id: str, now_ms: int) -> None:
         """Keeps a deadline that was not answered: its turn failed or no guard held."""

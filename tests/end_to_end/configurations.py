@@ -45,7 +45,7 @@ entry_attempts = 2
 def restless(market: Market, symbols: Iterable[str] = SYMBOLS) -> str:
     """Deals all the time: short averages, near exits, every other pair enters with limit orders."""
     pairs = [
-        f'[[pairs]]\nsymbol = "{symbol}"\nstrategy = [{{ name = "sma_cross", params = {{ fast = 2, slow = 4 }} }}]\n'
+        f'[[pairs]]\nsymbol = "{symbol}"\nstrategy = "sma_cross"\nparams = {{ fast = 2, slow = 4 }}\n'
         f'order_type = "{"limit" if number % 2 else "market"}"{_RESTLESS}'
         for number, symbol in enumerate(symbols)
     ]

@@ -46,20 +46,22 @@ class Place:
     def exchange_file(self) -> Path:
         return paper_file(self.database)
 
-    def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
-        """A command from its start to its end."""
+    def run(
+        self, *arguments: str, before: tuple[str, ...] = (), patience_s: float = PATIENCE_S
+    ) -> subprocess.CompletedProcess[str]:
+        """A command from its start to its end, `before` in front of it."""
         return subprocess.run(
-            [*COMMAND, *arguments],
+            [*before, *COMMAND, *arguments],
             cwd=self.directory,
             env=surroundings(),
             capture_output=True,
             text=True,
-            timeout=timeout_s,
+            timeout=patience_s,
             check=False,
         )
 
-    def document(self, *arguments: str) -> Any:
-        ended = self.run(*arguments, "--json")
+    def document(self, *arguments: str, patience_s: float = PATIENCE_S) -> Any:
+        ended = self.run(*arguments, "--json", patience_s=patience_s)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
 
@@ -72,16 +74,18 @@ def surroundings() -> dict[str, str]:
 class Daemon:
     """One `dirigent trade`. It is killed at the end of the `with` unless it has ended before."""
 
-    def __init__(self, place: Place, *arguments: str) -> None:
+    def __init__(
+        self, place: Place, *arguments: str, module: str = COMMAND[-1], log: Path | None = None
+    ) -> None:
         self.place = place
-        self._heard = place.directory / "daemon.log"
-        with self._heard.open("wb") as log:
+        self._heard = log or place.directory / "daemon.log"
+        with self._heard.open("wb") as output:
             self.process = subprocess.Popen(
-                [*COMMAND, "trade", *arguments],
+                [sys.executable, "-m", module, "trade", *arguments],
                 cwd=place.directory,
                 env=surroundings(),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
             )
 
@@ -118,9 +122,9 @@ class Daemon:
 
 
 @contextmanager
-def trading(place: Place, *arguments: str) -> Iterator[Daemon]:
+def trading(place: Place, *arguments: str, log: Path | None = None) -> Iterator[Daemon]:
     """A daemon that has begun to trade."""
-    with Daemon(place, *arguments) as daemon:
+    with Daemon(place, *arguments, log=log) as daemon:
         daemon.wait_until_trading()
         yield daemon
 

@@ -10,37 +10,44 @@ from fsm.order import ENGINE_RESTARTED
 from persistence import queries
 from services.exchanges.paper_file import audit
 from tests.end_to_end.configurations import Market, only_leaving, restless
-from tests.end_to_end.daemons import Daemon, Place
+from tests.end_to_end.daemons import COMMAND, Daemon, Place
 from tests.scenarios.book_keeping import differences
 
 KILLS = 10
+SLOW_NEWS = "tests.end_to_end.slow_news"
 
 
-@pytest.mark.parametrize(("seed", "fee_in"), [(20240501, "quote"), (20240502, "base")])
-def test_ten_kills_lose_no_order_and_send_none_twice(tmp_path: Path, seed: int, fee_in: str) -> None:
-    print(f"seed {seed}, fee in {fee_in}")
+@pytest.mark.parametrize(
+    ("seed", "fee_in", "module"),
+    [(20240501, "quote", COMMAND[-1]), (20240502, "base", SLOW_NEWS)],
+    ids=["fee in quote", "fee in base, slow news"],
+)
+def test_ten_kills_lose_no_order_and_send_none_twice(
+    tmp_path: Path, seed: int, fee_in: str, module: str
+) -> None:
+    print(f"seed {seed}")
     random = Random(seed)
     market = Market(seed=seed, fee_in=fee_in)
     place = Place.make(tmp_path, restless(market))
     for number in range(KILLS):
-        with Daemon(place) as daemon:
+        with Daemon(place, module=module) as daemon:
             if number % 3:
                 daemon.wait_until_trading()
-            time.sleep(random.uniform(0.05, 0.7))
+            time.sleep(random.uniform(0.02, 0.5))
             assert daemon.process.poll() is None, daemon.said
             daemon.kill()
     assert audit(place.exchange_file).differences() == []
+    events = [entry["event"] for entry in queries.journal(place.database)]
+    assert ENGINE_RESTARTED in events, "no kill met an order under way"
 
     with Daemon(place) as daemon:
         daemon.wait_until_trading()
         assert "resumed in" in daemon.said
         assert daemon.stop() == 0, daemon.said
     place.configure(only_leaving(market))
-    with Daemon(place, "--duration", "1.5") as daemon:
+    with Daemon(place, "--duration", "1.2") as daemon:
         assert daemon.wait() == 0, daemon.said
 
     assert place.run("verify").returncode == 0
     assert differences(place.database, place.exchange_file) == []
     assert len(queries.fills(place.database)) > 2 * KILLS
-    events = [entry["event"] for entry in queries.journal(place.database)]
-    assert ENGINE_RESTARTED in events, "no kill met an order under way"

@@ -177,7 +177,9 @@ async def test_a_spread_is_paid_in_fills_and_no_recorded_price_pretends_to_a_boo
     assert [fill.price for fill in found.fills] == [Decimal("10.1")]
 
 
-async def test_an_awaited_level_is_met_where_the_path_crosses_it_and_not_at_the_extreme(tmp_path: Path) -> None:
+async def test_an_awaited_level_is_met_where_the_path_crosses_it_and_not_at_the_extreme(
+    tmp_path: Path,
+) -> None:
     exchange = replay(tmp_path, *LEVEL, balances={"USDT": "1000", "BTC": "5"})
     exchange.interest = lambda _: Interest((Decimal("9.505"), Decimal("10.80")))
     path = ["10", "9.50", "9.51", "10.80", "10.80", "10.50"]
@@ -190,7 +192,13 @@ async def test_an_awaited_level_is_met_where_the_path_crosses_it_and_not_at_the_
 def test_a_level_that_a_gap_jumped_over_is_told_at_the_open(tmp_path: Path) -> None:
     exchange = replay(tmp_path, LEVEL[0], bar(2, "8", "8.50", "7", "8"))
     exchange.interest = lambda _: Interest((Decimal("9.5"),))
-    assert seen(exchange, 5) == [("10", False), ("9.50", False), ("9.50", False), ("10.50", True), ("8", False)]
+    assert seen(exchange, 5) == [
+        ("10", False),
+        ("9.50", False),
+        ("9.50", False),
+        ("10.50", True),
+        ("8", False),
+    ]
 
 
 def test_who_follows_every_price_is_told_each_point(tmp_path: Path) -> None:

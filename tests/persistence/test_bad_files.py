@@ -206,6 +206,7 @@ READERS: list[Callable[[Path], object]] = [
     queries.orders,
     queries.fills,
     queries.journal,
+    queries.walk_journal,
     queries.status,
     queries.balance,
     queries.state_counts,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fsm.commit import CommitBatch
 from fsm.records import RECORD_TYPES, Fill, OrderRecord, PositionRecord, Record
-from fsm.values import Verdict
+from fsm.values import Leg, Verdict
 from persistence import queries
 from persistence.codec import (
     Codec,
@@ -143,6 +143,18 @@ def test_verdicts_come_back_with_their_words() -> None:
         {"guard": "entry_is_done", "holds": True, "because": ""},
     ]
     assert verdicts_from_json(verdicts_to_json(())) == []
+
+
+@given(number=DECIMALS)
+def test_a_decimal_is_written_as_python_writes_it(number: Decimal) -> None:
+    assert changes_to_json({"spent": number}) == json.dumps({"spent": str(number)}, separators=(",", ":"))
+
+
+def test_changes_are_written_in_the_order_of_their_fields() -> None:
+    changes = {"state": "open", "due_at_ms": None, "attempt": 2, "amount": Decimal("1.10"), "leg": Leg.EXIT}
+    expected = '{"state":"open","due_at_ms":null,"attempt":2,"amount":"1.10","leg":"exit"}'
+    assert changes_to_json(changes) == expected
+    assert changes_to_json(dict(reversed(changes.items()))) != expected
 
 
 def test_a_heartbeat_keeps_money_as_text() -> None:

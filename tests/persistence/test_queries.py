@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm.commit import Progress, UnknownSubject
+from fsm.commit import Progress, StoreError, UnknownSubject
 from persistence import queries
 from persistence.store import SqliteStore
 from tests.persistence.deals import SYMBOL, History, fill_of, one_deal, pair, permission, position
@@ -151,6 +151,37 @@ def test_the_journal_is_cut_by_time_number_and_count(store: SqliteStore) -> None
     assert queries.journal(store.path, limit=2) == entries[-2:]
     assert queries.journal(store.path, after_seq=entries[-1]["seq"]) == []
     assert queries.journal(store.path, "p1", after_seq=entries[-1]["seq"]) == []
+
+
+def test_a_walk_through_the_journal_tells_the_same_from_the_beginning(store: SqliteStore) -> None:
+    entries = queries.journal(store.path)
+    since_ms = entries[2]["at"]
+    assert list(queries.walk_journal(store.path)) == entries
+    assert list(queries.walk_journal(store.path, "p1")) == queries.journal(store.path, "p1")
+    assert list(queries.walk_journal(store.path, since_ms=since_ms)) == entries[2:]
+    assert list(queries.walk_journal(store.path, after_seq=3)) == entries[3:]
+    assert list(queries.walk_journal(store.path, "ap1e1", since_ms, 4)) == [
+        entry for entry in entries[4:] if entry["subject_id"] == "ap1e1"
+    ]
+    assert list(queries.walk_journal(store.path, "p1", after_seq=entries[-1]["seq"])) == []
+
+
+def test_a_walk_tells_one_moment_though_the_engine_writes_on(store: SqliteStore) -> None:
+    walk = queries.walk_journal(store.path)
+    first = next(walk)
+    count = len(queries.journal(store.path))
+    history = History()
+    history.born(permission("engine"))
+    store.commit(history.take())
+    assert len([first, *walk]) == count
+    assert len(queries.journal(store.path)) == count + 1
+
+
+def test_a_walk_refuses_before_it_begins(store: SqliteStore, tmp_path: Path) -> None:
+    with pytest.raises(UnknownSubject, match="no pair, position or order has this id"):
+        queries.walk_journal(store.path, "p99")
+    with pytest.raises(StoreError, match="no database at"):
+        queries.walk_journal(tmp_path / "nowhere.sqlite")
 
 
 def test_an_unknown_id_is_an_answer_of_its_own(store: SqliteStore) -> None:

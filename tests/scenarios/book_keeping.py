@@ -1,4 +1,4 @@
-"""Whether the engine's books and the exchange's own tell the same story: journal, fills, coins, money, orders."""
+"""Whether the engine's books and the exchange's own agree: journal, fills, orders, coins and money."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 from pathlib import Path
 
 from fsm.order import ORDER
-from fsm.values import MONEY, ZERO, Leg, base_of
+from fsm.values import MONEY, ZERO, Leg
 from persistence import queries
 from persistence.verification import verify
 from services.exchanges.paper_file import Audit, audit
@@ -36,7 +36,7 @@ def _fill_differences(database: Path, book: Audit) -> Iterator[str]:
         mine, other = ours[key], theirs[key]
         for name in ("client_order_id", "side", "amount", "price", "fee", "fee_currency"):
             if mine[name] != getattr(other, name):
-                yield f"trade {key}: {name} is {mine[name]} in the store, {getattr(other, name)} at the exchange"
+                yield f"trade {key}: {name} is {mine[name]}, {getattr(other, name)} at the exchange"
 
 
 def _order_differences(database: Path, book: Audit, live_orders_allowed: bool) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _order_differences(database: Path, book: Audit, live_orders_allowed: bool) -
 
 
 def _coin_differences(database: Path, book: Audit) -> Iterator[str]:
-    """Of each coin what came in and what the positions say of it, and of the quote currency what they moved."""
+    """Each currency at the exchange is what it began with and what the positions moved."""
     moved: dict[str, Decimal] = {}
     for position in queries.positions(database):
         base, _, quote = str(position["symbol"]).partition("/")
@@ -96,4 +96,4 @@ def repeated_intents(database: Path, book: Audit) -> Iterator[str]:
             yield f"position {position_id} was bought by {count} entry orders"
     for position in queries.positions(database):
         if position["sold"] + position["fee_base"] > position["bought"]:
-            yield f"position {position['id']} sold {position['sold']} of {position['bought']} {base_of(position['symbol'])}"
+            yield f"position {position['id']} sold {position['sold']} of the {position['bought']} it bought"

@@ -1,4 +1,4 @@
-"""An engine on the bench: the real services over the real store, with a clock and an exchange in the test's hand."""
+"""An engine on the bench: real services over the real store, with clock and exchange in the test's hand."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +13,7 @@ from persistence.store import SqliteStore
 from services.clocks import GivenClock
 from services.messages import OrderReport, PairRules, RiskLimits
 from services.order_execution import OrderTimings
+from services.order_ids import position_id
 from services.ports import Clock
 from services.resumption import Resumption, resume
 from services.state_management import OrderNews
@@ -97,16 +98,18 @@ class Bench:
         await self.orchestrator.process_market_tick(ticker(price, self.now_ms, symbol, **others))
         await self.settle()
 
-    async def buy(self, symbol: str = PAIR, **others: object) -> Decision:
+    def _new_id(self) -> str:
         self.signals += 1
-        data = {"id": f"buy-{self.now_ms}-{self.signals}", "symbol": symbol, **others}
+        return f"signal-{self.resumption.epoch}-{self.signals}"
+
+    async def buy(self, symbol: str = PAIR, **others: object) -> Decision:
+        data = {"id": self._new_id(), "symbol": symbol, **others}
         decision = await self.orchestrator.handle_buy_signal(data)
         await self.settle()
         return decision
 
     async def sell(self, symbol: str = PAIR, **others: object) -> Decision:
-        self.signals += 1
-        data = {"id": f"sell-{self.now_ms}-{self.signals}", "symbol": symbol, **others}
+        data = {"id": self._new_id(), "symbol": symbol, **others}
         decision = await self.orchestrator.handle_sell_signal(data)
         await self.settle()
         return decision
@@ -131,6 +134,12 @@ class Bench:
         position = self.engine.state.position(position_id)
         assert position is not None
         return position
+
+    def every_position(self) -> list[PositionRecord]:
+        """All that were ever born, living or ended."""
+        state = self.engine.state
+        ids = [position_id(state.tag, number + 1) for number in range(state.last_position_number)]
+        return [position for each in ids if (position := state.position(each)) is not None]
 
     def order(self, client_order_id: str) -> OrderRecord:
         order = self.engine.state.order(client_order_id)

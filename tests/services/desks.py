@@ -1,4 +1,4 @@
-"""Exchanges for tests: one that says what the test tells it to, and one that matches orders at the test's prices."""
+"""Exchanges for tests: one says what the test tells it to, the other matches orders at the test's prices."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ from services.ports import Clock
 from tests.services.reports import BASE, MARKET, PAIR, QUOTE, resting
 
 Answer = Callable[[str], OrderReport | None] | Exception | asyncio.Event
-"""A report made for the client order id, an error, or an event to wait for before the next answer is given."""
+"""A report made for the client order id, an error, or an event to wait for before the next answer."""
 
 
 class ScriptedDesk:
@@ -25,6 +25,7 @@ class ScriptedDesk:
 
     def __init__(self, *, late_arrival_ms: int = 5_000, quote: str = "1000") -> None:
         self.late_arrival_ms = late_arrival_ms
+        self.loop_turns_to_answer = 0
         self.calls: list[tuple[str, str]] = []
         self.requests: list[OrderRequest] = []
         self.creates: deque[Answer] = deque()
@@ -49,6 +50,8 @@ class ScriptedDesk:
 
     async def _answer(self, kind: str, of: str, script: deque[Answer], usual: Answer) -> OrderReport | None:
         self.calls.append((kind, of))
+        for _ in range(self.loop_turns_to_answer):
+            await asyncio.sleep(0)
         answer = script.popleft() if script else usual
         while isinstance(answer, asyncio.Event):
             await answer.wait()

@@ -1,16 +1,15 @@
 """What a report of an order does to it and to its deal, whatever it says and whenever it comes."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from fsm.records import Fill
-from services.messages import CancelRefused, OrderRefused, OrderReport
+from services.messages import CancelRefused, OrderRefused, OrderReport, OrderStatus
 from tests.services.bench import Plan, limit_rules, market_rules, running
 from tests.services.desks import ScriptedDesk
-from tests.services.reports import cancelled, closed, expired, rejected, resting, said, trade
+from tests.services.reports import cancelled, closed, expired, resting, said, trade
 
 
 def some(of: str, *amounts: str) -> list[Fill]:
@@ -18,38 +17,49 @@ def some(of: str, *amounts: str) -> list[Fill]:
 
 
 # fmt: off
-ENDS: list[tuple[str, Callable[[str], list[OrderReport]], str, str, str]] = [
-    # name                               reports                                                              order       position     held
-    ("filled at once",                   lambda o: [closed(o, *some(o, "10"))],                               "filled",   "open",      "10"),
-    ("filled by parts of one report",    lambda o: [closed(o, *some(o, "4", "6"))],                           "filled",   "open",      "10"),
-    ("filled report by report",          lambda o: [resting(o, *some(o, "4")), closed(o, *some(o, "4", "6"))], "filled",  "open",      "10"),
-    ("partly filled and resting",        lambda o: [resting(o, *some(o, "4"))],                               "partially_filled", "ordering", "4"),
-    ("a part reported twice",            lambda o: [resting(o, *some(o, "4"))] * 2,                           "partially_filled", "ordering", "4"),
-    ("the end reported twice",           lambda o: [closed(o, *some(o, "10"))] * 2,                           "filled",   "open",      "10"),
-    ("an acknowledgement after the fill", lambda o: [closed(o, *some(o, "10")), resting(o)],                   "filled",   "open",      "10"),
-    ("an older part after the end",      lambda o: [closed(o, *some(o, "4", "6")), resting(o, *some(o, "4"))], "filled",  "open",      "10"),
-    ("cancelled with nothing",           lambda o: [cancelled(o)],                                            "cancelled", "abandoned", "0"),
-    ("cancelled after a part",           lambda o: [resting(o, *some(o, "4")), cancelled(o, *some(o, "4"))],  "cancelled", "open",     "4"),
-    ("cancelled, its part told with it", lambda o: [cancelled(o, *some(o, "4"))],                             "cancelled", "open",     "4"),
-    ("cancelled, a crumb filled",        lambda o: [cancelled(o, *some(o, "0.3"))],                           "cancelled", "dust",     "0"),
-    ("expired with a part",              lambda o: [expired(o, *some(o, "4"))],                               "expired",  "open",      "4"),
-    ("closed short of its amount",       lambda o: [closed(o, *some(o, "4"))],                                "expired",  "open",      "4"),
-    ("rejected late",                    lambda o: [rejected(o)],                                             "rejected", "abandoned", "0"),
-    ("cancelled, then all of it filled", lambda o: [cancelled(o), closed(o, *some(o, "10"))],                 "filled",   "open",      "10"),
+ENDS = [
+    # name                                what the exchange says     order               position     held
+    ("filled at once",                    "closed 10",               "filled",           "open",      "10"),
+    ("filled by parts of one report",     "closed 4 6",              "filled",           "open",      "10"),
+    ("filled report by report",           "open 4; closed 4 6",      "filled",           "open",      "10"),
+    ("partly filled and resting",         "open 4",                  "partially_filled", "ordering",  "4"),
+    ("a part reported twice",             "open 4; open 4",          "partially_filled", "ordering",  "4"),
+    ("the end reported twice",            "closed 10; closed 10",    "filled",           "open",      "10"),
+    ("an acknowledgement after the fill", "closed 10; open",         "filled",           "open",      "10"),
+    ("an older part after the end",       "closed 4 6; open 4",      "filled",           "open",      "10"),
+    ("cancelled with nothing",            "canceled",                "cancelled",        "abandoned", "0"),
+    ("cancelled after a part",            "open 4; canceled 4",      "cancelled",        "open",      "4"),
+    ("cancelled, its part told with it",  "canceled 4",              "cancelled",        "open",      "4"),
+    ("cancelled, a crumb filled",         "canceled 0.3",            "cancelled",        "dust",      "0"),
+    ("expired with a part",               "expired 4",               "expired",          "open",      "4"),
+    ("closed short of its amount",        "closed 4",                "expired",          "open",      "4"),
+    ("rejected late",                     "rejected",                "rejected",         "abandoned", "0"),
+    ("the rest of it rejected",           "open 4; rejected",        "cancelled",        "open",      "4"),
+    ("cancelled, then all of it filled",  "canceled; closed 10",     "filled",           "open",      "10"),
+    ("a part after it was cancelled",     "canceled; canceled 4",    "cancelled",        "open",      "4"),
 ]
 # fmt: on
 
 
+def told(of: str, story: str) -> list[OrderReport]:
+    """Reports of one order, each a status and the amounts of all its trades so far."""
+    reports = []
+    for sentence in story.split("; "):
+        status, *amounts = sentence.split()
+        reports.append(said(of, OrderStatus(status), *some(of, *amounts)))
+    return reports
+
+
 @pytest.mark.parametrize(
-    ("reports", "order", "position", "held"), [case[1:] for case in ENDS], ids=[case[0] for case in ENDS]
+    ("story", "order", "position", "held"), [case[1:] for case in ENDS], ids=[case[0] for case in ENDS]
 )
 async def test_an_entry_order_becomes_what_its_reports_say(
-    tmp_path: Path, reports: Callable[[str], list[OrderReport]], order: str, position: str, held: str
+    tmp_path: Path, story: str, order: str, position: str, held: str
 ) -> None:
     async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk())) as bench:
         entry = await bench.enter()
         deal = bench.position().id
-        await bench.hear(*reports(entry))
+        await bench.hear(*told(entry, story))
         assert bench.order(entry).state == order
         assert bench.position(deal).state == position
         assert bench.position(deal).quantity == Decimal(held)
@@ -170,6 +180,6 @@ async def test_an_order_of_somebody_else_is_reported_and_never_adopted(
 async def test_what_rejected_orders_filled_before_still_counts(tmp_path: Path) -> None:
     async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk())) as bench:
         entry = await bench.enter()
-        await bench.hear(said(entry, rejected(entry).status, *some(entry, "4"), reason="no"))
+        await bench.hear(said(entry, OrderStatus.REJECTED, *some(entry, "4"), reason="no"))
         assert bench.position().state == "open"
         assert bench.position().quantity == Decimal(4)

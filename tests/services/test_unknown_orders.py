@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ async def test_an_order_is_never_sent_twice_however_long_it_stays_unknown(tmp_pa
         assert len(desk.asked("fetch")) >= 30
 
 
-async def test_a_lost_answer_is_logged_with_its_order(tmp_path: Path, logged: list[dict[str, object]]) -> None:
+async def test_a_lost_answer_is_logged_with_its_order(
+    tmp_path: Path, logged: list[dict[str, object]]
+) -> None:
     async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk())) as bench:
         entry = await lost_entry(bench)
         lines = [line for line in logged if line.get("event") == "outcome_lost"]
@@ -202,7 +205,7 @@ async def test_an_unknown_order_is_asked_for_ever_more_rarely(tmp_path: Path) ->
         for second in range(1, 600):
             await bench.wait(1)
             asked_at_s += [second] * (len(desk.asked("fetch")) - len(asked_at_s))
-        pauses = [after - before for before, after in zip(asked_at_s, asked_at_s[1:], strict=False)]
+        pauses = [after - before for before, after in pairwise(asked_at_s)]
         assert pauses == sorted(pauses)
         assert (pauses[0], pauses[-1]) == (1, 60)
         assert bench.order(entry).state == "unknown"
