@@ -140,13 +140,18 @@ async def _trade(
     ]
     if sys.stderr.isatty():
         beside.append(asyncio.create_task(_show(heartbeat)))
+    for task in beside:
+        task.add_done_callback(lambda _: stop.set())
     try:
         await trade(exchange, engine.orchestrator, engine.symbols, stop)
     finally:
         for task in beside:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        ends = await asyncio.gather(*beside, return_exceptions=True)
         await _wind_down(engine, exchange, heartbeat)
+    for fault in ends:
+        if isinstance(fault, Exception):
+            raise fault
 
 
 async def _wind_down(engine: Engine, exchange: PaperExchange, heartbeat: Heartbeat) -> None:
@@ -209,11 +214,14 @@ async def _beat(engine: Engine, heartbeat: Heartbeat) -> None:
 async def _ask_balance(engine: Engine, exchange: PaperExchange) -> None:
     """The exchange's word replaces the engine's sum, whenever no order is in flight that would tell them apart."""
     while True:
-        if not engine.state.working.orders:
-            await refresh_balance(engine.orchestrator, exchange)
-        else:
-            engine.state.balances = await exchange.fetch_balance()
         await asyncio.sleep(BALANCE_S)
+        try:
+            if engine.state.working.orders:
+                engine.state.balances = await exchange.fetch_balance()
+            else:
+                await refresh_balance(engine.orchestrator, exchange)
+        except QueryFailed as error:
+            logger.bind(event="balance_not_told", error=repr(error)).warning("balance_not_told")
 
 
 async def _limit(engine: Engine, stop: asyncio.Event, limits: _Limits) -> None:

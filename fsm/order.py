@@ -17,6 +17,8 @@ ORDER_ABSENT = "order_absent"
 CANCEL_REQUESTED = "cancel_requested"
 CANCEL_REFUSED = "cancel_refused"
 OUTCOME_LOST = "outcome_lost"
+ORDER_FOUND_ALIVE = "order_found_alive"
+ORDER_ADOPTED = "order_adopted"
 ENGINE_RESTARTED = "engine_restarted"
 
 _STATES = (
@@ -50,11 +52,13 @@ _EFFECTS = {
 
 _FILL, _END, _LATE = ("tell_fill",), ("tell_end",), ("tell_fill", "tell_end")
 _LOOK = ("look_up_order", "rearm_deadline")
+_STOP = ("send_cancel", "note_anomaly")
 
 # fmt: off
 _ROWS = (
     #   source            event                   target            guards                    effects
     Row(PLANNED,          ORDER_SUBMITTED,        SUBMITTING,       (),                       ("send_order",)),
+    Row(PLANNED,          ORDER_ADOPTED,          UNKNOWN,          (),                       _LOOK, "a person adopts an order that rests at the exchange: look before believing"),
 
     Row(SUBMITTING,       ORDER_ACCEPTED,         WORKING),
     Row(SUBMITTING,       ORDER_PARTIALLY_FILLED, PARTIALLY_FILLED, (),                       _FILL, "the fill overtook the acknowledgement"),
@@ -120,6 +124,11 @@ _ROWS = (
     Row(EXPIRED,          ORDER_FILLED,           FILLED,           (),                       _LATE),
     Row(REJECTED,         ORDER_PARTIALLY_FILLED, UNKNOWN,          (),                       ("tell_fill", "note_anomaly", *_LOOK), "believed dead and alive: look again"),
     Row(REJECTED,         ORDER_FILLED,           FILLED,           (),                       ("tell_fill", "tell_end", "note_anomaly"), "believed dead and filled: its coins are ours"),
+
+    Row(FILLED,           ORDER_FOUND_ALIVE,      FILLED,           (),                       _STOP, "it rests at the exchange and must buy or sell no more"),
+    Row(CANCELLED,        ORDER_FOUND_ALIVE,      CANCELLED,        (),                       _STOP),
+    Row(REJECTED,         ORDER_FOUND_ALIVE,      REJECTED,         (),                       _STOP),
+    Row(EXPIRED,          ORDER_FOUND_ALIVE,      EXPIRED,          (),                       _STOP),
 )
 # fmt: on
 
@@ -152,6 +161,8 @@ ORDER = Table(
         Ignored(_ENDED, OUTCOME_LOST, "the outcome is known"),
         Ignored((SUBMITTING,), ORDER_ABSENT, "the request may still arrive"),
         Ignored(_ENDED, ORDER_ABSENT, "exchanges forget ended orders"),
+        Ignored(_LIVE, ORDER_FOUND_ALIVE, "it is known to live"),
+        Ignored((*_LIVE, *_ENDED), ORDER_ADOPTED, "it is ours already"),
     ),
     exclusive=(),
 )

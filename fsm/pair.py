@@ -9,6 +9,7 @@ SELL_SIGNALLED = "sell_signalled"
 ENTRY_CONSIDERED = "entry_considered"
 POSITIONS_CHANGED = "positions_changed"
 CONFIGURED = "configured"
+ENTRY_ADOPTED = "entry_adopted"
 
 _STATES = (
     State(IDLE, "no position lives and no entry is in flight", initial=True),
@@ -75,6 +76,10 @@ _ROWS = (
     Row(IDLE,      POSITIONS_CHANGED, OPEN,      _SOME,                                   (), "an entry that was given up filled late"),
     Row(IDLE,      POSITIONS_CHANGED, CLOSING,   _ALL,                                    (), "it filled late and is leaving already"),
 
+    Row(IDLE,      ENTRY_ADOPTED,     ORDERING,  (),                                      (), "a person gives it a purchase that rests at the exchange"),
+    Row(OPEN,      ENTRY_ADOPTED,     ORDERING),
+    Row(CLOSING,   ENTRY_ADOPTED,     ORDERING),
+
     Row(IDLE,      CONFIGURED,        IDLE,      (),                                      (), "the pair is traded from now on, or by other strategies"),
     Row(SIGNALLED, CONFIGURED,        SIGNALLED),
     Row(ORDERING,  CONFIGURED,        ORDERING),
@@ -91,6 +96,7 @@ PAIR = Table(
     effects=_EFFECTS,
     ignored=(
         Ignored((SIGNALLED, ORDERING), BUY_SIGNALLED, "one entry of this pair is in flight already"),
+        Ignored((SIGNALLED, ORDERING), ENTRY_ADOPTED, "one entry of this pair is in flight already"),
         Ignored((IDLE, ORDERING, OPEN, CLOSING), SELL_SIGNALLED, "the positions answer a sell signal"),
     ),
     exclusive=(frozenset({"no_position_lives", "a_position_is_open", "every_position_is_closing"}),),

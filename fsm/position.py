@@ -13,6 +13,9 @@ ENTRY_WENT_STALE = "entry_went_stale"
 EXIT_TRIGGERED = "exit_triggered"
 EXIT_FILLED_FURTHER = "exit_filled_further"
 EXIT_ENDED = "exit_ended"
+HOLDING_ADOPTED = "holding_adopted"
+ENTRY_ADOPTED = "entry_adopted"
+POSITION_DETACHED = "position_detached"
 
 _STATES = (
     State(IDLE, "conceived and not yet signalled", initial=True),
@@ -20,7 +23,7 @@ _STATES = (
     State(ORDERING, "its entry order is in flight", deadline="entry_age"),
     State(OPEN, "it holds coins and watches its exits", deadline="holding_time"),
     State(CLOSING, "its exit order is in flight or about to be repeated", deadline="exit_patience"),
-    State(CLOSED, "sold; its money is booked", final=True),
+    State(CLOSED, "sold, or given up by a person; its money is booked", final=True),
     State(ABANDONED, "nothing was ever bought", final=True),
     State(DUST, "what was bought is below the exchange's minimum; its cost is booked", final=True),
 )
@@ -55,6 +58,8 @@ _ROWS = (
     #   source     event                 target     guards                                   effects
     Row(IDLE,      ENTRY_SIGNALLED,      SIGNALLED),
     Row(SIGNALLED, ENTRY_PLANNED,        ORDERING,  (),                                      ("submit_entry",)),
+    Row(IDLE,      HOLDING_ADOPTED,      OPEN,      _SELLABLE,                               ("arm_exits", "tell_pair"), "a person gives it coins that the account holds"),
+    Row(IDLE,      ENTRY_ADOPTED,        ORDERING,  (),                                      (), "a person gives it a purchase that rests at the exchange"),
 
     Row(ORDERING,  ENTRY_FILLED_FURTHER, ORDERING),
     Row(ORDERING,  ENTRY_ENDED,          OPEN,      _SELLABLE,                               ("arm_exits", "tell_pair"), "filled, or cancelled after a partial fill: what filled is the position"),
@@ -92,6 +97,11 @@ _ROWS = (
     Row(CLOSED,    ENTRY_FILLED_FURTHER, CLOSED,    _DUST,                                   _END),
     Row(CLOSED,    EXIT_FILLED_FURTHER,  CLOSED,    (),                                      _END, "an exit order sold dust late"),
     Row(DUST,      EXIT_FILLED_FURTHER,  DUST,      (),                                      _END, "an exit order sold dust late"),
+
+    Row(OPEN,      POSITION_DETACHED,    CLOSED,    (),                                      _END, "its coins are gone, says a person: they count as sold for nothing"),
+    Row(CLOSING,   POSITION_DETACHED,    CLOSED,    ("no_exit_is_live",),                    _END),
+    Row(DUST,      POSITION_DETACHED,    CLOSED,    (),                                      _END),
+    Row(CLOSED,    POSITION_DETACHED,    CLOSED,    (),                                      _END, "the dust it left is gone"),
 )
 # fmt: on
 
@@ -110,6 +120,8 @@ POSITION = Table(
         Ignored((OPEN, CLOSED, DUST), EXIT_ENDED, "a late end of an exit that no longer decides anything"),
         Ignored((CLOSING,), EXIT_TRIGGERED, "it is leaving already"),
         Ignored((CLOSED, ABANDONED, DUST), EXIT_TRIGGERED, "it has ended"),
+        Ignored((ORDERING,), POSITION_DETACHED, "its entry order is settled first"),
+        Ignored((ABANDONED,), POSITION_DETACHED, "it never held anything"),
     ),
     exclusive=(frozenset({"holding_is_sellable", "holding_is_dust", "nothing_is_held"}),),
 )

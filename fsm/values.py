@@ -43,6 +43,8 @@ class ExitReason(StrEnum):
     OPPOSITE_SIGNAL = "opposite_signal"
     TIME_LIMIT = "time_limit"
     FORCE = "force"
+    DETACHED = "detached"
+    """Given up by a person: its coins are no longer at the exchange."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
@@ -37,8 +37,9 @@ class Codec(Generic[T]):
         hints = get_type_hints(kind)
         self.columns = tuple(_column(name, hints[name]) for name in self.names)
         self._values = attrgetter(*self.names)
-        texts = [c.name for c in self.columns if c.sql_type == "TEXT" and not c.is_decimal]
-        self._texts = attrgetter(*texts)
+        texts = [i for i, c in enumerate(self.columns) if c.sql_type == "TEXT" and not c.is_decimal]
+        self._texts = attrgetter(*[self.names[i] for i in texts])
+        self._texts_at = tuple(texts)
         money = [column.name for column in self.columns if column.is_decimal]
         self._money = attrgetter(*money, *money[:1]) if money else _nothing_of
         self._decimals = tuple(i for i, column in enumerate(self.columns) if column.is_decimal)
@@ -49,6 +50,11 @@ class Codec(Generic[T]):
         values = list(self._values(subject))
         if not is_storable("".join(filter(None, self._texts(subject)))):
             values = [storable(value) if isinstance(value, str) else value for value in values]
+        for i in self._texts_at:
+            value = values[i]
+            if type(value) is not str and isinstance(value, str):
+                # An enumeration's member costs SQLite a search for an adapter.
+                values[i] = str(value)
         for i in self._decimals:
             value = values[i]
             if value is not None:
@@ -132,11 +138,6 @@ _words_of = attrgetter("guard", "holds", "because")
 _encode_loose = json.JSONEncoder(separators=(",", ":"), default=text_of).encode
 
 
-def changes_to_json(changes: Mapping[str, Any]) -> str:
-    """Changed fields as stored; Decimals as text, whose type the record's annotations restore."""
-    return _to_json(changes) if changes else "{}"
-
-
 def verdicts_to_json(verdicts: Sequence[Verdict]) -> str:
     """`[[guard, holds, because], ...]`."""
     return _to_json([*map(_words_of, verdicts)]) if verdicts else "[]"
@@ -150,6 +151,10 @@ def _to_json(value: Any) -> str:
     if b"\\u0000" in encoded:
         return _encode(_all_storable(value)).decode()
     return encoded.decode()
+
+
+changes_to_json: Callable[[Mapping[str, Any]], str] = _to_json
+"""Changed fields as stored; Decimals as text, whose type the record's annotations restore."""
 
 
 def _all_storable(value: Any) -> Any:

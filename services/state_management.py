@@ -263,9 +263,12 @@ class StateManagementService:
 
     async def settle(self, timeout_s: float | None = None) -> bool:
         """Waits until no effect is under way; False when the time ran out first."""
+        loop = asyncio.get_running_loop()
+        ends_at_s = None if timeout_s is None else loop.time() + timeout_s
         while self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
-            if late and timeout_s is not None:
+            left_s = None if ends_at_s is None else max(ends_at_s - loop.time(), 0)
+            _, late = await asyncio.wait(self._tasks, timeout=left_s)
+            if late and ends_at_s is not None:
                 return False
         return True
 

@@ -145,11 +145,16 @@ class TradingOrchestrator:
             working.give_back(machine, subject_id, now_ms)
         await self._watch_the_day(now_ms)
 
-    async def apply(self, machine: str, subject_id: str, event: str, update: Update | None = None) -> bool:
-        """Raises one event from outside (a person, a configuration) on one subject; False when it was not committed."""
+    async def apply(
+        self, machine: str, subject_id: str, event: str, update: Update | None = None, note: str = ""
+    ) -> bool:
+        """Raises one event from outside (a person, a configuration) on one subject; False when it was not committed.
+
+        The note goes into the journal.
+        """
 
         def work(turn: Turn) -> None:
-            turn.raise_event(machine, subject_id, event, update)
+            turn.raise_event(machine, subject_id, event, update, note)
             self._runner.run(turn)
 
         return await self._transact(self._symbol_of(machine, subject_id), work, urgent=True)
@@ -240,9 +245,7 @@ class TradingOrchestrator:
         except StoreError as error:
             self._note_fault(symbol, error)
             return False
-        except (
-            Exception
-        ) as error:  # a fault in one pair's turn must not reach another pair: that pair is quarantined
+        except Exception as error:  # a fault in one pair's turn quarantines that pair and reaches no other
             logger.bind(event="turn_failed", symbol=symbol).exception("turn_failed")
             if symbol == ENGINE_SUBJECT or symbol in self.state.working.pairs:
                 await self._quarantine(symbol, f"{type(error).__name__}: {error}")

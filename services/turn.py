@@ -23,6 +23,8 @@ class Happening:
     update: Update | None = None
     fills: list[Fill] = field(default_factory=list)
     """An order's new fills; taken out by the effect that tells the position."""
+    note: str = ""
+    """Goes into the journal beside the move: who decided, where a person did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,10 @@ class Turn:
         self.effects: list[Effect] = []
         self.queue: deque[Happening] = deque()
 
-    def raise_event(self, machine: str, subject_id: str, event: str, update: Update | None = None) -> None:
-        self.queue.append(Happening(machine, subject_id, event, update))
+    def raise_event(
+        self, machine: str, subject_id: str, event: str, update: Update | None = None, note: str = ""
+    ) -> None:
+        self.queue.append(Happening(machine, subject_id, event, update, note=note))
 
     def give_birth(self, record: Record) -> None:
         """Stages a new subject in its initial state; its first move journals all its fields."""

@@ -66,7 +66,8 @@ class TurnRunner:
             due = bound.due[step.target]
             draft.due_at_ms = due(turn, draft) if due else None
         born = before if before.version else None
-        turn.journal.append(_entry(turn, step, before, draft.version, changes_between(born, draft)))
+        changes = changes_between(born, draft)
+        turn.journal.append(_entry(turn, step, before, draft.version, changes, note=happening.note))
 
     def _stay(self, turn: Turn, step: Step, happening: Happening, before: Record) -> None:
         """Refused signals and anomalies are journaled too; an anomaly takes the pair's permission to enter."""

@@ -148,6 +148,7 @@ class PaperExchange:
             await self._reported.wait()
         heard = list(self._reports)
         self._reports.clear()
+        await self._travel()
         return heard
 
     async def fetch_balance(self) -> dict[str, Balance]:

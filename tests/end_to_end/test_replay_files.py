@@ -72,12 +72,29 @@ def held_by_positions(database: Path) -> dict[str, Decimal]:
     return held
 
 
-@pytest.mark.parametrize("name", ["ohlcv_5m_10pairs_btc_2018-01.csv.gz", "trades_xrp_eth_2019-10.csv.gz"])
-def test_a_recording_of_a_real_market_is_played_and_its_books_verify(tmp_path: Path, name: str) -> None:
+THREE_PAIRS = "".join(
+    f'[[pairs]]\nsymbol = "{symbol}"\nstrategy = "sma_cross"\ndeal_quota = "0.05"\nstop_loss = "0.03"\n'
+    for symbol in ("ETH/BTC", "ADA/BTC", "TRX/BTC")
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "configuration"),
+    [
+        ("ohlcv_5m_10pairs_btc_2018-01.csv.gz", f'[paper]\nbalances = {{ BTC = "10" }}\n{THREE_PAIRS}'),
+        ("trades_xrp_eth_2019-10.csv.gz", None),
+    ],
+    ids=["bars of three pairs", "trades by defaults"],
+)
+def test_a_recording_of_a_real_market_is_played_and_its_books_verify(
+    tmp_path: Path, name: str, configuration: str | None
+) -> None:
     recording = DATA / name
     if not recording.exists():
         pytest.skip(f"the recording {name} is not beside this checkout")
     place = Place(tmp_path)
+    if configuration:
+        place.configure(configuration)
     report = place.document("replay", str(recording), "--db", "replay.sqlite", patience_s=120)
     assert report["bad_ticks"] == 0
     assert report["deals"] > 0

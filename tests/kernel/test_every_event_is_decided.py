@@ -23,22 +23,26 @@ _ANOMALIES = {
     # Idle and signalled are passed through in one turn; an exit order exists only after an entry has ended.
     "position": """
         idle       deadline_passed entry_ended entry_filled_further entry_planned entry_went_stale
-        idle       exit_ended exit_filled_further exit_triggered
+        idle       exit_ended exit_filled_further exit_triggered position_detached
         signalled  deadline_passed entry_ended entry_filled_further entry_signalled entry_went_stale
-        signalled  exit_ended exit_filled_further exit_triggered
-        ordering   entry_planned entry_signalled exit_ended exit_filled_further
-        open       entry_planned entry_signalled entry_went_stale
-        closing    entry_planned entry_signalled entry_went_stale
+        signalled  entry_adopted exit_ended exit_filled_further exit_triggered holding_adopted
+        signalled  position_detached
+        ordering   entry_adopted entry_planned entry_signalled exit_ended exit_filled_further
+        ordering   holding_adopted
+        open       entry_adopted entry_planned entry_signalled entry_went_stale holding_adopted
+        closing    entry_adopted entry_planned entry_signalled entry_went_stale holding_adopted
         closed     deadline_passed entry_planned entry_signalled entry_went_stale
+        closed     entry_adopted holding_adopted
         abandoned  deadline_passed entry_planned entry_signalled entry_went_stale
-        abandoned  exit_ended exit_filled_further
+        abandoned  entry_adopted exit_ended exit_filled_further holding_adopted
         dust       deadline_passed entry_planned entry_signalled entry_went_stale
+        dust       entry_adopted holding_adopted
     """,
     # A planned order is unknown to everybody else; an order is submitted once; an end has no deadline.
     "order": """
         planned           cancel_refused cancel_requested deadline_passed engine_restarted order_absent
         planned           order_accepted order_cancelled order_expired order_filled order_partially_filled
-        planned           order_rejected outcome_lost
+        planned           order_found_alive order_rejected outcome_lost
         submitting        order_submitted
         working           order_submitted
         partially_filled  order_submitted

@@ -1,14 +1,10 @@
-"""What the tests of the services share: unhurried properties, and the log as a list of records."""
+"""What the tests of the services share: the log as a list of records."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from loguru import logger
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 
 @pytest.fixture

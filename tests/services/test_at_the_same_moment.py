@@ -73,6 +73,19 @@ async def test_a_report_and_the_deadline_it_answers_may_come_together(tmp_path: 
         assert bench.permission() == "active"
 
 
+async def test_an_entry_that_fills_at_the_end_of_its_patience_is_held_for_its_full_time(
+    tmp_path: Path,
+) -> None:
+    clock = GivenClock(NOW_MS)
+    plan = Plan(ScriptedDesk(), limit_rules(entry_max_age_s=20, max_hold_s=60), clock=clock)
+    async with running(tmp_path / "d.sqlite", plan) as bench:
+        entry = await bench.enter()
+        clock.set(bench.now_ms + 20_000)
+        bench.engine.state.deliver(OrderNews(entry, PAIR, closed(entry, trade("f1", entry, "10"))))
+        await bench.update()
+        assert (bench.position().state, bench.position().due_at_ms) == ("open", bench.now_ms + 60_000)
+
+
 async def test_an_entry_that_fills_while_the_market_runs_away_is_a_position(tmp_path: Path) -> None:
     async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk())) as bench:
         entry = await bench.enter()

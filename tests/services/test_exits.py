@@ -184,6 +184,18 @@ async def test_a_stop_stands_under_what_has_filled_of_an_entry_still_at_work(tmp
         assert bench.desk.requests[-1].amount == Decimal(4)
 
 
+async def test_coins_bought_late_do_not_let_the_trailing_stop_down(tmp_path: Path) -> None:
+    rules = limit_rules(trailing_stop=Decimal("0.1"))
+    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), rules)) as bench:
+        entry = await bench.enter()
+        await bench.hear(cancelled(entry, trade("f1", entry, "4")))
+        await bench.price("20")
+        await bench.hear(cancelled(entry, trade("f1", entry, "4"), trade("f2", entry, "1")))
+        assert bench.position().quantity == Decimal(5)
+        await bench.price("18")
+        assert (bench.position().state, bench.position().exit_reason) == ("closing", "trailing_stop")
+
+
 async def sold_out(bench: Bench, deals: int) -> None:
     for _ in range(deals):
         assert (await bench.buy()).taken

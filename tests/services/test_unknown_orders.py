@@ -141,6 +141,17 @@ async def test_the_window_counts_from_the_failure_when_a_request_left_late(tmp_p
         assert bench.order(entry).state == "rejected"
 
 
+async def test_a_held_request_whose_order_turns_out_to_exist_is_not_sent(tmp_path: Path) -> None:
+    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk())) as bench:
+        await bench.price("10")
+        bench.engine.state.sends_are_held = True
+        assert (await bench.buy()).taken
+        await bench.hear(resting(bench.position().entry_order_id))
+        bench.engine.state.release_sends()
+        await bench.settle()
+        assert bench.desk.calls == []
+
+
 async def test_a_failed_question_is_no_answer(tmp_path: Path) -> None:
     desk = ScriptedDesk(late_arrival_ms=0)
     async with running(tmp_path / "d.sqlite", Plan(desk)) as bench:

@@ -1,4 +1,4 @@
-"""Properties here are judged by what holds, not by how fast one example ran on a busy machine."""
+"""Properties are judged by what holds, not by how fast one example ran on a busy machine."""
 
 from hypothesis import settings
 
