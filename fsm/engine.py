@@ -39,10 +39,10 @@ class Step:
 
     @property
     def refusals(self) -> str:
-        """The guards that did not hold, with their words."""
-        return "; ".join(
-            f"{verdict.guard}: {verdict.because}" for verdict in self.verdicts if not verdict.holds
-        )
+        """The guards that did not hold, with their words; those that only choose between rows when no other failed."""
+        failed = [verdict for verdict in self.verdicts if not verdict.holds]
+        reasons = [verdict for verdict in failed if verdict.guard not in self.table.selectors] or failed
+        return "; ".join(f"{verdict.guard}: {verdict.because}" for verdict in reasons)
 
     @property
     def because(self) -> str:

@@ -93,6 +93,11 @@ class Table:
         return next(state.name for state in self.states if state.initial)
 
     @property
+    def selectors(self) -> frozenset[str]:
+        """Guards of which one holds by nature: they choose a row and give no reason."""
+        return frozenset(guard for group in self.exclusive for guard in group)
+
+    @property
     def finals(self) -> frozenset[str]:
         return frozenset(state.name for state in self.states if state.final)
 

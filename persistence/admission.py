@@ -8,7 +8,6 @@ from persistence.journal import MOVED
 from persistence.pending import Pending
 from persistence.subjects import FILL_CODEC, SUBJECT_TABLES
 
-_HAS_FILL = "SELECT 1 FROM fills WHERE symbol = ? AND id = ?"
 _HAS_OUTBOX = "SELECT 1 FROM outbox WHERE id = ?"
 
 
@@ -72,12 +71,6 @@ def check_fits(batch: CommitBatch, pending: Pending, connection: sqlite3.Connect
     for done in batch.outbox_done:
         if done not in pending.outbox and all(row.id != done for row in batch.outbox):
             require_outbox(connection, done)
-
-
-def fill_is_known(symbol: str, fill_id: str, pending: Pending, connection: sqlite3.Connection) -> bool:
-    if (symbol, fill_id) in pending.fills:
-        return True
-    return connection.execute(_HAS_FILL, (storable(symbol), storable(fill_id))).fetchone() is not None
 
 
 def require_outbox(connection: sqlite3.Connection, outbox_id: str) -> None:

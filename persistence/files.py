@@ -103,9 +103,13 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise store_fault(path, error) from error
 
 
-def _check_version(path: Path, version: int) -> None:
+def refuse_newer(path: Path, version: int) -> None:
     if version > SCHEMA_VERSION:
         raise StoreError(f"database {path}: a newer version of Dirigent wrote it; use that version")
+
+
+def _check_version(path: Path, version: int) -> None:
+    refuse_newer(path, version)
     if version < SCHEMA_VERSION:
         raise StoreError(
             f"database {path}: it is of an older version; start `dirigent trade` once to migrate it"

@@ -47,11 +47,16 @@ def _pair(
         "strategy": pair.strategy,
         "last_price": Decimal(price) if price else None,
         "last_tick_at": at_ms or None,
-        "reason": pair.reason or note or permission.reason,
+        "reason": _refusal(permission) or pair.reason or note or permission.reason,
         "permission": permission.state,
         "permission_reason": permission.reason,
         "cooldown_until": pair.cooldown_until_ms or None,
     }
+
+
+def _refusal(permission: PermissionRecord) -> str:
+    """Why the pair may not enter, which says more than any signal's reason."""
+    return "" if permission.state == PERMISSION.initial else permission.reason
 
 
 def positions(path: Path, state: str | None = None, symbol: str | None = None) -> list[Row]:
@@ -237,7 +242,8 @@ def status(path: Path, now_ms: int | None = None) -> Row:
         heartbeat = _heartbeat(connection)
         counts = _state_counts(connection)
         engine = dict(connection.execute("SELECT name, value FROM engine WHERE name IN ('mode', 'exchange')"))
-        halts: list[PermissionRecord] = _records(connection, "permission", {"scope": ENGINE_SUBJECT})
+        permissions: list[PermissionRecord] = _records(connection, "permission", {})
+    engine_wide = next((p for p in permissions if p.scope == ENGINE_SUBJECT), _NOT_ASKED)
     pid = holder_pid(path)
     if now_ms is None:
         now_ms = int(time.time() * 1000)
@@ -249,8 +255,9 @@ def status(path: Path, now_ms: int | None = None) -> Row:
         "running": pid is not None,
         "pid": pid,
         "uptime_s": (seen_at_ms - started_at_ms) / 1000 if started_at_ms is not None else None,
-        "permission": halts[0].state if halts else PERMISSION.initial,
-        "permission_reason": halts[0].reason if halts else "",
+        "permission": engine_wide.state,
+        "permission_reason": engine_wide.reason,
+        "stopped": {p.scope: f"{p.state}: {p.reason}" for p in permissions if p.state != PERMISSION.initial},
         "pairs_by_state": counts["pair"],
         "positions_by_state": counts["position"],
         "orders_by_state": counts["order"],

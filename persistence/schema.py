@@ -13,7 +13,7 @@ from sqlite_utils.migrations import Migrations
 
 from fsm.commit import StoreError
 from persistence.codec import Codec, Column
-from persistence.files import SCHEMA_VERSION
+from persistence.files import SCHEMA_VERSION, refuse_newer
 from persistence.subjects import FILL_CODEC, SUBJECT_TABLES
 
 MIGRATIONS = Migrations("dirigent")
@@ -114,6 +114,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"database {path}: a newer version of Dirigent wrote it (it has migration {strange[0]}); "
             "use that version, or name another database"
         )
+    refuse_newer(path, connection.execute("PRAGMA user_version").fetchone()[0])
     if MIGRATIONS.pending(db):
         MIGRATIONS.apply(db)
     _check_columns(connection, path)

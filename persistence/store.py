@@ -1,15 +1,15 @@
 """SqliteStore: the engine's memory in one SQLite file, written by one process."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
-from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreError
+from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreError, Totals
 from fsm.records import OrderRecord, PositionRecord
 from persistence import creation
-from persistence.admission import check_fits, check_whole, fill_is_known
+from persistence.admission import check_fits, check_whole
 from persistence.codec import heartbeat_to_json, storable
 from persistence.faults import UNSTORABLE, store_fault
 from persistence.files import check_place, check_writable, connect, inspect_file
@@ -18,10 +18,12 @@ from persistence.loading import find_one, latest_moment, load_state, map_states,
 from persistence.lock import DatabaseLock
 from persistence.pending import Pending
 from persistence.schema import migrate
+from persistence.standing import read_recent_orders, read_totals, read_unknown_since_ms
 from persistence.transactions import Transactions, Write
 from persistence.writing import prepare
 
 Durability = Literal["each", "grouped"]
+_Answer = TypeVar("_Answer")
 
 _ENGINE_SET = (
     "INSERT INTO engine(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
@@ -29,6 +31,7 @@ _ENGINE_SET = (
 _FEED_SET = """INSERT INTO feeds(symbol, last_price, last_tick_at_ms, note) VALUES (?, ?, ?, ?)
     ON CONFLICT(symbol) DO UPDATE SET
     last_price = excluded.last_price, last_tick_at_ms = excluded.last_tick_at_ms, note = excluded.note"""
+_HAS_FILL = "SELECT 1 FROM fills WHERE symbol = ? AND id = ?"
 _HAS_SIGNAL = "SELECT 1 FROM signals WHERE id = ?"
 _INDICATORS_SET = """INSERT INTO indicator_checkpoints(symbol, at_ms, state) VALUES (?, ?, ?)
     ON CONFLICT(symbol) DO UPDATE SET at_ms = excluded.at_ms, state = excluded.state"""
@@ -207,14 +210,32 @@ class SqliteStore:
         return position
 
     def has_fill(self, symbol: str, fill_id: str) -> bool:
-        with self._naming_faults():
-            return fill_is_known(symbol, fill_id, self._pending, self._connection)
+        if (symbol, fill_id) in self._pending.fills:
+            return True
+        return self._exists(_HAS_FILL, storable(symbol), storable(fill_id))
 
     def signal_was_offered(self, signal_id: str) -> bool:
-        if signal_id in self._pending.signals:
-            return True
+        return signal_id in self._pending.signals or self._exists(_HAS_SIGNAL, storable(signal_id))
+
+    def _exists(self, query: str, *key: str) -> bool:
+        try:
+            return self._connection.execute(query, key).fetchone() is not None
+        except sqlite3.Error as error:
+            raise store_fault(self.path, error) from error
+
+    def totals(self) -> Totals:
+        return self._read(read_totals)
+
+    def recent_orders(self, limit: int) -> list[OrderRecord]:
+        return self._read(lambda connection: read_recent_orders(connection, limit))
+
+    def unknown_since_ms(self, client_order_id: str) -> int | None:
+        return self._read(lambda connection: read_unknown_since_ms(connection, client_order_id))
+
+    def _read(self, ask: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        self.flush()
         with self._naming_faults():
-            return self._connection.execute(_HAS_SIGNAL, (storable(signal_id),)).fetchone() is not None
+            return ask(self._connection)
 
     def _find(self, machine: str, subject_id: str) -> Any:
         waiting = self._pending.records.get((machine, subject_id))

@@ -35,6 +35,8 @@ class OrderNews:
     outbox_done: str = ""
     looked_up: bool = False
     """The report answers a look-up: asking again at once would say no more."""
+    asked_at_ms: int | None = None
+    """When the question left that it answers; None for what nobody asked for."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class StateManagementService:
         self.last_position_number = 0
         self.store_fault = ""
         """Why the last commit failed; empty while the store takes what it is given."""
+        self.fault_was_told = False
         self._overlay: dict[tuple[str, str], Record] = {}
         self._batch = CommitBatch()
         self._mail: deque[Mail] = deque()
@@ -72,6 +75,8 @@ class StateManagementService:
         self._drain_is_due = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.sends_are_held = False
+        self.deadlines_are_held = False
+        """No deadline fires: while a person settles something, time does not pass."""
         self._held: list[tuple[Effect, CarryOut]] = []
 
     def rebuild(self, stored: StoredState) -> None:
@@ -164,7 +169,7 @@ class StateManagementService:
                 if not mail.done.cancelled():
                     mail.done.set_exception(fault)
             return
-        self.store_fault = ""
+        self._store_works()
         self.facts.update(batch.facts)
         for record in overlay.values():
             self.working.put(record)
@@ -182,6 +187,11 @@ class StateManagementService:
                     self.start(effect, mail.carry_out)
             if not mail.done.cancelled():
                 mail.done.set_result(effects)
+
+    def _store_works(self) -> None:
+        if self.store_fault:
+            logger.bind(event="store_works_again", fault=self.store_fault).warning("store_works_again")
+        self.store_fault, self.fault_was_told = "", False
 
     def _undo(self, turns: Sequence[Turn]) -> None:
         """Releases what the failed turns had reserved, from memory alone: the store may be gone."""
@@ -266,6 +276,9 @@ class StateManagementService:
         loop = asyncio.get_running_loop()
         ends_at_s = None if timeout_s is None else loop.time() + timeout_s
         while self._tasks:
+            if ends_at_s is None and len(self._tasks) == 1:
+                await next(iter(self._tasks))
+                continue
             left_s = None if ends_at_s is None else max(ends_at_s - loop.time(), 0)
             _, late = await asyncio.wait(self._tasks, timeout=left_s)
             if late and ends_at_s is not None:
@@ -279,8 +292,11 @@ class StateManagementService:
         except StoreConflict:
             raise
         except StoreError as error:
+            if not self.store_fault:
+                logger.bind(event="progress_not_saved", fault=str(error)).warning("progress_not_saved")
             self.store_fault = str(error)
-            logger.bind(event="progress_not_saved", fault=str(error)).warning("progress_not_saved")
+        else:
+            self._store_works()
 
 
 def _share_texts(record: Record) -> None:

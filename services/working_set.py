@@ -88,13 +88,13 @@ class WorkingSet:
 
     def take_due(self, now_ms: int) -> list[tuple[str, str]]:
         """The subjects whose deadline has passed, oldest first. A turn that fails has to give them back."""
-        due = []
+        due: dict[tuple[str, str], None] = {}
         while self._due and self._due[0][0] <= now_ms:
             due_at_ms, machine, subject_id = heapq.heappop(self._due)
             record = self._living(machine, subject_id)
-            if record is not None and record.due_at_ms == due_at_ms and (machine, subject_id) not in due:
-                due.append((machine, subject_id))
-        return due
+            if record is not None and record.due_at_ms == due_at_ms:
+                due[machine, subject_id] = None
+        return list(due)
 
     def _forget_old_deadlines(self) -> None:
         """Every change of a deadline leaves its former one in the heap; those of the living are kept."""

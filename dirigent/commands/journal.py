@@ -69,14 +69,15 @@ def journal(
     if follow:
         _follow(path, subject_id, since_ms, as_json=as_json)
         return
-    rows = queries.journal(path, subject_id=subject_id, since_ms=since_ms)
+    rows = queries.walk_journal(path, subject_id=subject_id, since_ms=since_ms)
     if as_json:
         print_json_stream(map(_time_first, rows))
-    elif not rows:
+        return
+    row = None
+    for row in rows:
+        _print_line(row)
+    if row is None:
         click.echo("no entries", err=True)
-    else:
-        for row in rows:
-            _print_line(row)
 
 
 def _follow(path: Path, subject_id: str | None, since_ms: int | None, *, as_json: bool) -> None:

@@ -161,10 +161,13 @@ async def test_an_order_whose_answer_was_lost_is_in_the_book(tmp_path: Path) -> 
     exchange = paper(tmp_path / "x.sqlite", replace(FAST, latency_ms=(20, 20)))
     await exchange.open()
     sending = asyncio.create_task(exchange.create_order(order("buy", "50")))
-    pushed = await asyncio.wait_for(exchange.watch_orders(), timeout=5)
+    async with asyncio.timeout(5):
+        while not audit(tmp_path / "x.sqlite").orders:  # noqa: ASYNC110 - the file is the only witness
+            await asyncio.sleep(0.001)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
+    pushed = await asyncio.wait_for(exchange.watch_orders(), timeout=5)
     assert await exchange.fetch_order("a1", SYMBOL) == pushed[-1]
     await exchange.close()
 

@@ -180,7 +180,7 @@ async def test_a_spread_is_paid_in_fills_and_no_recorded_price_pretends_to_a_boo
 async def test_an_awaited_level_is_met_where_the_path_crosses_it_and_not_at_the_extreme(
     tmp_path: Path,
 ) -> None:
-    exchange = replay(tmp_path, *LEVEL, balances={"USDT": "1000", "BTC": "5"})
+    exchange = replay(tmp_path, *LEVEL, balances={"USDT": "1000", "ADA": "5"})
     exchange.interest = lambda _: Interest((Decimal("9.505"), Decimal("10.80")))
     path = ["10", "9.50", "9.51", "10.80", "10.80", "10.50"]
     assert seen(exchange, 6) == [(price, price == "10.50") for price in path]

@@ -91,6 +91,14 @@ def test_a_newer_migration_is_refused(path: Path) -> None:
     refused(path, r"a newer version of Dirigent wrote it \(it has migration m0999_later\)")
 
 
+def test_a_newer_schema_is_refused_to_the_writer_and_kept_as_it_is(path: Path) -> None:
+    stored_deal(path)
+    edit(path, "PRAGMA user_version = 999")
+    refused(path, "a newer version of Dirigent wrote it")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == 999
+
+
 def test_a_newer_schema_is_refused_to_readers_too(path: Path) -> None:
     stored_deal(path)
     edit(path, f"PRAGMA user_version = {files.SCHEMA_VERSION + 1}")
