@@ -2,12 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from loguru import logger
 
-from services.messages import FeedEnded
+from services.messages import FeedEnded, QueryFailed
 from services.ports import OrderDesk, TickerFeed
 from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
@@ -34,10 +34,24 @@ async def watch_symbol(connector: TickerFeed, orchestrator: TradingOrchestrator,
         await orchestrator.process_market_tick(ticker_data)
 
 
-async def watch_orders(connector: OrderDesk, orchestrator: TradingOrchestrator) -> None:
-    """Order reports are news: they wait in the state manager until they are committed."""
+async def watch_orders(
+    connector: OrderDesk,
+    orchestrator: TradingOrchestrator,
+    on_reconnect: Callable[[], None] = lambda: None,
+) -> None:
+    """Order reports are news: they wait in the state manager until they are committed.
+
+    Reports of a gap in the stream are lost: after each, the books are compared.
+    """
     while True:
-        for report in await connector.watch_orders():
+        try:
+            reports = await connector.watch_orders()
+        except (OSError, QueryFailed) as error:
+            logger.bind(event="order_stream_failed", error=repr(error)).warning("order_stream_failed")
+            await asyncio.sleep(RETRY_S)
+            on_reconnect()
+            continue
+        for report in reports:
             orchestrator.state.deliver(OrderNews(report.client_order_id, report.symbol, report))
         await orchestrator.update_open_positions()
 
@@ -50,7 +64,11 @@ async def keep_time(orchestrator: TradingOrchestrator) -> None:
 
 
 async def trade(
-    connector: Exchange, orchestrator: TradingOrchestrator, symbols: Sequence[str], stop: asyncio.Event
+    connector: Exchange,
+    orchestrator: TradingOrchestrator,
+    symbols: Sequence[str],
+    stop: asyncio.Event,
+    on_reconnect: Callable[[], None] = lambda: None,
 ) -> None:
     """Runs until `stop` is set or every feed has ended. Raises what a task of the loop raised."""
 
@@ -60,7 +78,8 @@ async def trade(
     async def wait_for_stop() -> None:
         await stop.wait()
 
-    work = (watch_symbols(), watch_orders(connector, orchestrator), keep_time(orchestrator), wait_for_stop())
+    reports = watch_orders(connector, orchestrator, on_reconnect)
+    work = (watch_symbols(), reports, keep_time(orchestrator), wait_for_stop())
     tasks = [asyncio.create_task(coroutine) for coroutine in work]
     try:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -22,6 +22,7 @@ _COMMANDS = {
     "balance": "Show the account by currency.",
     "journal": "Tell what happened, and why.",
     "verify": "Prove the journal whole and the tables its sum.",
+    "simulate": "Prove the engine against faults, by seed.",
     "diagram": "Draw the state machines.",
 }
 """Each name with its short help: listing them imports none. Module and command bear the name."""

@@ -20,6 +20,7 @@ from run_realtime_trading import trade
 from services.clocks import SystemClock
 from services.exchanges.paper import PaperExchange
 from services.messages import PairRules, QueryFailed
+from services.reconciler import Reconciler
 from services.resumption import Resumption, refresh_balance, resume
 
 BEAT_S = 1.0
@@ -32,10 +33,11 @@ BALANCE_PATIENCE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """After how long a run ends by itself; None for never."""
+    """After how long a run ends by itself, None for never; and how often the books are compared."""
 
     duration_s: float | None
     ticks: int | None
+    reconcile_every_s: float
 
 
 class Refused(Exception):
@@ -86,13 +88,19 @@ async def _run(settings: Settings, duration_s: float | None, ticks: int | None) 
         try:
             strategies = {**dict.fromkeys(rules, (_silent(),)), **strategy_choices(settings)}
             engine = build(Parts(store, exchange, clock, rules, strategies, risk_limits(settings)))
-            heartbeat = Heartbeat(engine, clock, settings.mode, settings.exchange.id, clock.now_ms())
-            resumption = await _resume(engine, exchange, stored, stop)
+            reconciler = Reconciler(
+                engine.orchestrator, exchange, store, unknown_escalates_s=float(settings.unknown_escalates_s)
+            )
+            heartbeat = Heartbeat(
+                engine, clock, settings.mode, settings.exchange.id, clock.now_ms(), reconciler=reconciler
+            )
+            resumption = await _resume(engine, exchange, stored, stop, reconciler)
             if resumption is None:
                 await _wind_down(engine, exchange, heartbeat)
                 return 0
             _say_start(settings, resumption)
-            await _trade(engine, exchange, heartbeat, _Limits(duration_s, ticks), stop)
+            every_s = float(settings.reconcile_every_s)
+            await _trade(engine, exchange, heartbeat, _Limits(duration_s, ticks, every_s), stop)
             return 0
         finally:
             await exchange.close()
@@ -116,10 +124,18 @@ def _all_rules(settings: Settings, stored: StoredState) -> dict[str, PairRules]:
 
 
 async def _resume(
-    engine: Engine, exchange: PaperExchange, stored: StoredState, stop: asyncio.Event
+    engine: Engine,
+    exchange: PaperExchange,
+    stored: StoredState,
+    stop: asyncio.Event,
+    reconciler: Reconciler,
 ) -> Resumption | None:
     """None when it was told to stop while it still waited for the exchange; nothing new was sent then."""
-    resuming = asyncio.create_task(resume(engine.orchestrator, exchange, stored, engine.symbols))
+    resuming = asyncio.create_task(
+        resume(
+            engine.orchestrator, exchange, stored, engine.symbols, reconcile=reconciler.reconcile_if_answered
+        )
+    )
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((resuming, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -133,17 +149,20 @@ async def _resume(
 async def _trade(
     engine: Engine, exchange: PaperExchange, heartbeat: Heartbeat, limits: _Limits, stop: asyncio.Event
 ) -> None:
+    reconciler = heartbeat.reconciler
     beside = [
         asyncio.create_task(_beat(engine, heartbeat)),
         asyncio.create_task(_ask_balance(engine, exchange)),
         asyncio.create_task(_limit(engine, stop, limits)),
+        asyncio.create_task(reconciler.run(limits.reconcile_every_s)),
+        asyncio.create_task(reconciler.run_escalation()),
     ]
     if sys.stderr.isatty():
         beside.append(asyncio.create_task(_show(heartbeat)))
     for task in beside:
         task.add_done_callback(lambda _: stop.set())
     try:
-        await trade(exchange, engine.orchestrator, engine.symbols, stop)
+        await trade(exchange, engine.orchestrator, engine.symbols, stop, reconciler.request)
     finally:
         for task in beside:
             task.cancel()

@@ -9,6 +9,8 @@ from typing import Any
 from dirigent.wiring import Engine
 from fsm.commit import Progress
 from services.ports import Clock
+from services.reconciler import Reconciler
+from services.reconciliation import told
 from services.resumption import checkpoint_of
 
 CHECKPOINTS_A_BEAT = 50
@@ -24,6 +26,7 @@ class Heartbeat:
     mode: str
     exchange: str
     started_at_ms: int
+    reconciler: Reconciler
     _ticks_before: int = 0
     _at_before_ms: int = 0
     _rate: float = 0.0
@@ -70,6 +73,8 @@ class Heartbeat:
             "tick_ms_p99": round(metrics.tick_latency.quantile_ms(0.99), 4),
             "equity": self.engine.risk.equity(),
             "store_fault": state.store_fault,
+            "reconciled_at_ms": self.reconciler.reconciled_at_ms,
+            "differences": [told(row) for row in self.reconciler.last_plan.differences],
             "balance": {
                 currency: {"free": balance.free, "used": balance.used, "total": balance.total}
                 for currency, balance in state.balances.items()

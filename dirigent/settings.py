@@ -26,7 +26,7 @@ from dirigent.settings_sections import (
     RiskSection,
     StrategyChoice,
 )
-from dirigent.settings_values import NotEmpty
+from dirigent.settings_values import Duration, NotEmpty
 from fsm.values import quote_of
 from services.messages import PairRules, RiskLimits
 
@@ -62,6 +62,13 @@ class Settings(BaseSettings):
         default="dirigent.sqlite",
         min_length=1,
         description="the engine's memory: paper and live never share one",
+    )
+    reconcile_every_s: Duration = Field(
+        default=300, description="seconds between two comparisons of the books with the exchange's"
+    )
+    unknown_escalates_s: Duration = Field(
+        default=300,
+        description="seconds an order may stay unknown before its pair stops and a person is asked",
     )
     exchange: ExchangeSettings = Field(default=ExchangeSettings(), description="[exchange]")
     paper: PaperSection = Field(default=PaperSection(), description="[paper]: the simulated exchange")

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from fsm.records import Fill, Record
+from fsm.records import Fill, OrderRecord, Record
 from fsm.values import Verdict
 
 
@@ -100,6 +101,26 @@ class StoredState:
     checkpoints: dict[str, str]
     """Indicators and strategies by symbol, as JSON."""
     pending_outbox: list[OutboxRow]
+
+
+@dataclass(slots=True)
+class Totals:
+    """What all positions of a database, living and ended, add up to, by symbol."""
+
+    holdings: dict[str, Decimal] = field(default_factory=dict)
+    """Base coin: what is held, and the dust that was left."""
+    money: dict[str, Decimal] = field(default_factory=dict)
+    """Quote currency: received less spent less fees."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """A whole view of a database for one who only reads."""
+
+    stored: StoredState
+    totals: Totals
+    recent: list[OrderRecord]
+    """The orders that ended last, the latest first."""
 
 
 @dataclass(slots=True)

@@ -118,6 +118,7 @@ _ROWS = (
     Row(UNKNOWN,          DEADLINE_PASSED,        UNKNOWN,          (),                       _LOOK),
     Row(UNKNOWN,          ENGINE_RESTARTED,       UNKNOWN,          (),                       _LOOK),
 
+    Row(FILLED,           ORDER_FILLED,           FILLED,           (),                       ("tell_fill", "note_anomaly"), "filled beyond its amount: the coins are ours all the same"),
     Row(CANCELLED,        ORDER_PARTIALLY_FILLED, CANCELLED,        (),                       _FILL, "a fill that was reported late"),
     Row(CANCELLED,        ORDER_FILLED,           FILLED,           (),                       _LATE, "the cancel lost its race"),
     Row(EXPIRED,          ORDER_PARTIALLY_FILLED, EXPIRED,          (),                       _FILL, "a fill that was reported late"),
@@ -148,7 +149,6 @@ ORDER = Table(
         Ignored(_ENDED, ORDER_CANCELLED, "it has ended already"),
         Ignored(_ENDED, ORDER_EXPIRED, "it has ended already"),
         Ignored(_ENDED, ORDER_REJECTED, "it has ended already"),
-        Ignored((FILLED,), ORDER_FILLED, "a duplicate"),
         Ignored((FILLED,), ORDER_PARTIALLY_FILLED, "an older report than the last"),
         Ignored(
             (SUBMITTING, CANCELLING, UNKNOWN),

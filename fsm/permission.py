@@ -9,6 +9,7 @@ LIMIT_REACHED = "limit_reached"
 QUARANTINED = "quarantined"
 HALT_ORDERED = "halt_ordered"
 RESUMED = "resumed"
+BALANCE_ACCEPTED = "balance_accepted"
 
 ENGINE_SUBJECT = "engine"
 """The id of the permission that governs every pair; the others are named by their symbol."""
@@ -32,6 +33,10 @@ _ROWS = (
     Row(EXITS_ONLY, HALT_ORDERED,    HALTED,     (),     ()),
     Row(EXITS_ONLY, RESUMED,         ACTIVE,     (),     ("clear_reason",)),
     Row(HALTED,     RESUMED,         ACTIVE,     (),     ("clear_reason",)),
+
+    Row(ACTIVE,     BALANCE_ACCEPTED, ACTIVE,     (),     (),              "a person took a deposit or a withdrawal into the books"),
+    Row(EXITS_ONLY, BALANCE_ACCEPTED, EXITS_ONLY, (),     ()),
+    Row(HALTED,     BALANCE_ACCEPTED, HALTED,     (),     ()),
 )
 # fmt: on
 

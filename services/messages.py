@@ -84,6 +84,8 @@ class OrderReport:
     filled: Decimal = ZERO
     fills: tuple[Fill, ...] = ()
     reason: str = ""
+    request: OrderRequest | None = None
+    """What was ordered, where the exchange repeats it: lists of open orders do."""
 
 
 class OrderRefused(Exception):

@@ -135,22 +135,34 @@ class OrderExecutionService:
         return OrderNews(row.client_order_id, row.symbol, report, event, reason, row.id)
 
     async def _look_up(self, question: LookUp) -> OrderNews:
+        asked_at_ms = self.state.clock.now_ms()
         report = await self.desk.fetch_order(question.client_order_id, question.symbol)
         if report is not None:
             return OrderNews(question.client_order_id, question.symbol, report, looked_up=True)
-        return OrderNews(question.client_order_id, question.symbol, None, machine.ORDER_ABSENT, "not found")
+        return OrderNews(
+            question.client_order_id,
+            question.symbol,
+            None,
+            machine.ORDER_ABSENT,
+            "not found",
+            asked_at_ms=asked_at_ms,
+        )
 
     def read_news(self, turn: Turn, news: OrderNews) -> bool:
         """Turns news into events of the order. False when the order is not ours: it is reported, never adopted."""
         if news.outbox_done:
             turn.outbox_done.append(news.outbox_done)
+        if news.asked_at_ms is not None:
+            turn.asked_at_ms = news.asked_at_ms
         order = turn.order(news.client_order_id)
         if order is None:
             return False
         if news.report is not None:
             self._read_report(turn, order, news.report, news.looked_up)
         elif news.event and not (news.event == machine.ENGINE_RESTARTED and order.state in _ENDED):
-            sent_until_ms = turn.now_ms if news.event == machine.OUTCOME_LOST and news.outbox_done else 0
+            lost = news.event == machine.OUTCOME_LOST and bool(news.outbox_done)
+            died = news.event == machine.ENGINE_RESTARTED and order.state == SUBMITTING
+            sent_until_ms = turn.now_ms if lost or died else 0
             update = _because(news.reason, sent_until_ms)
             turn.raise_event("order", order.client_order_id, news.event, update)
         return True
@@ -207,9 +219,9 @@ class OrderExecutionService:
         return list(fresh.values())
 
     def absence_is_proved(self, turn: Turn, order: OrderRecord) -> Verdict:
-        wait_ms = order.sent_at_ms + self.desk.late_arrival_ms - turn.now_ms
+        wait_ms = order.sent_at_ms + self.desk.late_arrival_ms - turn.asked_at_ms
         flying = order.client_order_id in self._creating
-        words = f"{max(wait_ms, 0)} ms of the window left, request {'still' if flying else 'not'} in flight"
+        words = f"{max(wait_ms, 0)} ms of the window left when it was asked for, request {'still' if flying else 'not'} in flight"
         return Verdict("absence_is_proved", wait_ms < 0 and not flying, words)
 
     def nothing_has_filled(self, turn: Turn, order: OrderRecord) -> Verdict:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fsm.commit import CommitBatch, Progress, StoredState
+from fsm.commit import CommitBatch, Progress, StoredState, Totals
 from fsm.records import OrderRecord, PositionRecord
 from services.messages import Balance, MarketRules, OrderReport, OrderRequest
 
@@ -49,6 +49,11 @@ class Account(Protocol):
         """Raises KeyError for a symbol that the exchange does not list."""
 
 
+class OpenOrders(Protocol):
+    async def fetch_open_orders(self) -> list[OrderReport]:
+        """Every open order of the account, ours or not, with what was ordered. Raises QueryFailed."""
+
+
 class Store(Protocol):
     """The engine's own memory. Every method raises StoreError when the file does not do its part."""
 
@@ -72,3 +77,17 @@ class Archive(Protocol):
     def has_fill(self, symbol: str, fill_id: str) -> bool: ...
 
     def signal_was_offered(self, signal_id: str) -> bool: ...
+
+
+class Books(Protocol):
+    """Sums and histories of what the engine believes, for the comparison with the exchange."""
+
+    def totals(self) -> Totals: ...
+
+    def recent_orders(self, limit: int) -> list[OrderRecord]:
+        """The orders that ended last, the latest first."""
+
+    def find_order(self, client_order_id: str) -> OrderRecord | None: ...
+
+    def unknown_since_ms(self, client_order_id: str) -> int | None:
+        """When the order came into the state `unknown` that it is in; None when it is in another."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from time import perf_counter
@@ -19,6 +19,8 @@ from services.indicators import CheckpointError
 from services.ports import Account
 from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
+
+Reconcile = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,18 @@ async def resume(
     stored: StoredState,
     symbols: Sequence[str],
     patience_s: float = 10,
+    *,
+    reconcile: Reconcile | None = None,
+    for_a_person: bool = False,
 ) -> Resumption:
     """Goes on from what the store's `load` found. Looks up every outstanding order before anything new is sent; an
     order that no look-up settled within `patience_s` stays unknown, and its pair enters nothing meanwhile.
+
+    `reconcile` runs after the look-ups and before anything new is sent. `for_a_person`: a short session in which
+    only what a person decides happens; no deadline fires, and sends stay held until they are released.
     """
     state = orchestrator.state
+    state.deadlines_are_held = for_a_person
     started_s = perf_counter()
     state.rebuild(stored)
     for symbol in symbols:
@@ -67,8 +76,11 @@ async def resume(
     await state.settle(patience_s)
     await orchestrator.update_open_positions()
     await refresh_balance(orchestrator, account)
-    await _configure(orchestrator, symbols)
-    state.release_sends()
+    if reconcile is not None:
+        await reconcile()
+    if not for_a_person:
+        await _configure(orchestrator, symbols)
+        state.release_sends()
     unknown = sum(order.state == UNKNOWN for order in state.working.orders.values())
     resumption = Resumption(stored.epoch, positions, len(outstanding), unknown, cold, rebuild_ms)
     logger.bind(event="resumed", epoch=stored.epoch, positions=positions, orders=len(outstanding)).info(

@@ -277,7 +277,9 @@ class StateManagementService:
         ends_at_s = None if timeout_s is None else loop.time() + timeout_s
         while self._tasks:
             if ends_at_s is None and len(self._tasks) == 1:
-                await next(iter(self._tasks))
+                (task,) = self._tasks
+                await task
+                self._tasks.discard(task)
                 continue
             left_s = None if ends_at_s is None else max(ends_at_s - loop.time(), 0)
             _, late = await asyncio.wait(self._tasks, timeout=left_s)

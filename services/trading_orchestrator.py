@@ -10,6 +10,7 @@ from typing import Any
 from loguru import logger
 
 from fsm.commit import StoreConflict, StoreError
+from fsm.engine import Step
 from fsm.order import CANCELLING
 from fsm.pair import BUY_SIGNALLED, ENTRY_CONSIDERED, SELL_SIGNALLED, SIGNALLED
 from fsm.permission import ACTIVE, ENGINE_SUBJECT, LIMIT_REACHED
@@ -96,7 +97,7 @@ class TradingOrchestrator:
         working = self.state.working
         hits = working.touched(tick)
         if hits:
-            await self._transact(tick.symbol, partial(self._answer_price, tick, hits), urgent=True)
+            await self.transact(tick.symbol, partial(self._answer_price, tick, hits), urgent=True)
         try:
             signal = self.signals.evaluate(tick) if tick.is_sample else None
         except StrategyFailed as failure:
@@ -105,7 +106,7 @@ class TradingOrchestrator:
         if signal is not None:
             await self._offer(signal)
         elif working.pairs[tick.symbol].state == SIGNALLED:
-            await self._transact(tick.symbol, partial(self._reconsider, tick.symbol))
+            await self.transact(tick.symbol, partial(self._reconsider, tick.symbol))
         metrics = self.state.metrics
         metrics.ticks += 1
         metrics.tick_latency.record(perf_counter_ns() - started_ns)
@@ -135,7 +136,7 @@ class TradingOrchestrator:
         ]
         pending = [
             (item, self._post(self._symbol_of(*item), partial(self._pass_deadline, *item), urgent=True))
-            for item in working.take_due(now_ms)
+            for item in (() if self.state.deadlines_are_held else working.take_due(now_ms))
         ]
         for item, future in answers:
             if not await self._finish(item.symbol, future) and isinstance(future.exception(), StoreError):
@@ -143,7 +144,8 @@ class TradingOrchestrator:
         for (machine, subject_id), future in pending:
             await self._finish(self._symbol_of(machine, subject_id), future)
             working.give_back(machine, subject_id, now_ms)
-        await self._watch_the_day(now_ms)
+        if not self.state.deadlines_are_held:
+            await self._watch_the_day(now_ms)
 
     async def apply(
         self, machine: str, subject_id: str, event: str, update: Update | None = None, note: str = ""
@@ -157,13 +159,13 @@ class TradingOrchestrator:
             turn.raise_event(machine, subject_id, event, update, note)
             self._runner.run(turn)
 
-        return await self._transact(self._symbol_of(machine, subject_id), work, urgent=True)
+        return await self.transact(self._symbol_of(machine, subject_id), work, urgent=True)
 
     async def _offer(self, signal: Signal) -> Decision:
         decision = Decision()
         work = self._consider_buy if signal.side == Side.BUY else self._answer_sell
         leaves = signal.side == Side.SELL
-        if not await self._transact(signal.symbol, partial(work, signal, decision), urgent=leaves):
+        if not await self.transact(signal.symbol, partial(work, signal, decision), urgent=leaves):
             decision.taken, decision.because = False, self.state.store_fault or "the turn failed"
         return decision
 
@@ -230,7 +232,12 @@ class TradingOrchestrator:
             )
         self._runner.run(turn)
 
-    async def _transact(self, symbol: str, work: Work, *, urgent: bool = False) -> bool:
+    def run(self, turn: Turn) -> list[Step]:
+        """Carries out the events that a turn's work has raised so far."""
+        return self._runner.run(turn)
+
+    async def transact(self, symbol: str, work: Work, *, urgent: bool = False) -> bool:
+        """Runs one turn in the pair's order and commits it; False when nothing of it has happened."""
         return await self._finish(symbol, self._post(symbol, work, urgent=urgent))
 
     def _post(self, symbol: str, work: Work, *, urgent: bool = False) -> asyncio.Future[list[Effect]]:
@@ -248,7 +255,7 @@ class TradingOrchestrator:
         except Exception as error:  # a fault in one pair's turn quarantines that pair and reaches no other
             logger.bind(event="turn_failed", symbol=symbol).exception("turn_failed")
             if symbol == ENGINE_SUBJECT or symbol in self.state.working.pairs:
-                await self._quarantine(symbol, f"{type(error).__name__}: {error}")
+                await self.quarantine(symbol, f"{type(error).__name__}: {error}")
             return False
         return True
 
@@ -256,7 +263,9 @@ class TradingOrchestrator:
         self.state.deliver(await self.orders.perform(effect))
         await self.update_open_positions()
 
-    async def _quarantine(self, symbol: str, reason: str) -> None:
+    async def quarantine(self, symbol: str, reason: str) -> None:
+        """Takes the pair's permission to enter until a person gives it back."""
+
         def work(turn: Turn) -> None:
             quarantine(turn, reason)
             self._runner.run(turn)
@@ -269,7 +278,10 @@ class TradingOrchestrator:
             self._note_fault(symbol, error)
 
     def _note_fault(self, symbol: str, error: StoreError) -> None:
-        logger.bind(event="commit_failed", symbol=symbol, fault=str(error)).error("commit_failed")
+        """Told once for as long as the store fails: each tick and each second may try again."""
+        if not self.state.fault_was_told:
+            self.state.fault_was_told = True
+            logger.bind(event="commit_failed", symbol=symbol, fault=str(error)).error("commit_failed")
 
     async def _suspend(self, failure: StrategyFailed) -> None:
         """A strategy that raises stops the entries of its own pair, and nothing else."""
@@ -277,7 +289,7 @@ class TradingOrchestrator:
             logger.bind(event="strategy_failed", symbol=failure.symbol, error=str(failure)).error(
                 "strategy_failed"
             )
-            await self._quarantine(failure.symbol, str(failure))
+            await self.quarantine(failure.symbol, str(failure))
 
     def _refuse_tick(self, refusal: BadTick) -> None:
         self.state.metrics.bad_ticks += 1
@@ -289,7 +301,7 @@ class TradingOrchestrator:
         today = day_of(now_ms)
         if self.state.facts.get("day") != today:
             start = {"day": today, "day_start_equity": str(self.risk.equity())}
-            await self._transact(ENGINE_SUBJECT, lambda turn: turn.facts.update(start))
+            await self.transact(ENGINE_SUBJECT, lambda turn: turn.facts.update(start))
             return
         if self.risk.limits.max_daily_loss is None:
             return

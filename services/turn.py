@@ -59,6 +59,7 @@ class Turn:
 
     __slots__ = (
         "anomalies",
+        "asked_at_ms",
         "because",
         "before",
         "effects",
@@ -81,6 +82,8 @@ class Turn:
         self.symbol = symbol
         self.now_ms = now_ms
         self.signal: Signal | None = None
+        self.asked_at_ms = now_ms
+        """When the question left whose answer this turn reads: an absence is of that moment, not of now."""
         self.because = ""
         """The refusals that led to the row being carried out, when it is one of the last resort."""
         self.staged: dict[tuple[str, str], Record] = {}

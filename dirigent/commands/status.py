@@ -18,6 +18,9 @@ _FIELDS = (
     "tick_ms_p50",
     "tick_ms_p99",
     "equity",
+    "stopped",
+    "differences",
+    "store_fault",
 )
 
 
@@ -36,4 +39,5 @@ def status(common: Common, as_json: bool) -> None:
     known = queries.status(common.database_path())
     wanted = {name: known.get(name) for name in _FIELDS}
     shown = {**wanted, **{name: value for name, value in known.items() if name not in wanted}}
+    wanted["differences"] = len(known.get("differences") or ())
     print_object(shown if as_json else wanted, as_json=as_json)

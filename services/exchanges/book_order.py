@@ -1,12 +1,12 @@
 """One order in the book of a simulated exchange, and what is reported of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from fsm.records import Fill
 from fsm.values import ZERO, OrderType, Side, base_of, quote_of
 from services.exchanges.exact import multiply, subtract
-from services.messages import OrderReport, OrderStatus
+from services.messages import OrderReport, OrderRequest, OrderStatus
 
 
 @dataclass(slots=True, eq=False)
@@ -74,3 +74,10 @@ class BookOrder:
             fills=tuple(self.fills),
             reason=self.reason,
         )
+
+    def listed(self) -> OrderReport:
+        """The report as it stands in a list of open orders, with what was ordered."""
+        request = OrderRequest(
+            self.client_order_id, self.symbol, self.side, self.type, self.amount, self.price
+        )
+        return replace(self.report(), request=request)

@@ -139,7 +139,7 @@ class PaperExchange:
         return await self._ask(lambda: self._find(client_order_id, symbol))
 
     async def fetch_open_orders(self) -> list[OrderReport]:
-        return await self._ask(lambda: [order.report() for order in self._book.open_orders()])
+        return await self._ask(lambda: [order.listed() for order in self._book.open_orders()])
 
     async def watch_orders(self) -> list[OrderReport]:
         """Everything that happened to orders since last asked; what `create_order` returned is among it."""

@@ -99,8 +99,8 @@ def test_a_truthy_answer_that_is_not_true_is_decided_the_same_by_both() -> None:
 
 
 def test_an_ignored_event_tells_the_reason_of_the_table() -> None:
-    step = Engine(ORDER).step("filled", "order_filled", _never_asked)
-    assert (step.outcome, step.target, step.because) == (Outcome.IGNORED, "filled", "a duplicate")
+    step = Engine(ORDER).step("filled", "order_cancelled", _never_asked)
+    assert (step.outcome, step.target, step.because) == (Outcome.IGNORED, "filled", "it has ended already")
 
 
 def test_an_event_that_no_row_allows_is_an_anomaly_that_names_all_three() -> None:

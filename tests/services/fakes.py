@@ -168,6 +168,8 @@ class FakeState:
         self.metrics = EngineMetrics()
         self.facts = {"day": TODAY, "day_start_equity": "1000"}
         self.store_fault = ""
+        self.fault_was_told = False
+        self.deadlines_are_held = False
         self.tag = "dfake"
         self.faults: deque[Exception | None] = deque()
         self.committed: list[Turn] = []
