@@ -7,7 +7,7 @@ from typing import Protocol
 
 from loguru import logger
 
-from services.messages import FeedEnded, QueryFailed
+from services.messages import FeedEnded
 from services.ports import OrderDesk, TickerFeed
 from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
@@ -27,7 +27,7 @@ async def watch_symbol(connector: TickerFeed, orchestrator: TradingOrchestrator,
             ticker_data = await connector.watch_ticker(symbol)
         except FeedEnded:
             return
-        except (OSError, ArithmeticError, LookupError, ValueError) as error:
+        except Exception as error:  # whatever a connector raises is one symbol's trouble, and passes
             logger.bind(event="feed_failed", symbol=symbol, error=repr(error)).warning("feed_failed")
             await asyncio.sleep(RETRY_S)
             continue
@@ -46,7 +46,7 @@ async def watch_orders(
     while True:
         try:
             reports = await connector.watch_orders()
-        except (OSError, QueryFailed) as error:
+        except Exception as error:  # the same; what was missed meanwhile is looked up
             logger.bind(event="order_stream_failed", error=repr(error)).warning("order_stream_failed")
             await asyncio.sleep(RETRY_S)
             on_reconnect()

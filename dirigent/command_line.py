@@ -21,9 +21,11 @@ _COMMANDS = {
     "fills": "List the fills.",
     "balance": "Show the account by currency.",
     "journal": "Tell what happened, and why.",
+    "reconcile": "Compare the books with the exchange, and settle what differs.",
     "verify": "Prove the journal whole and the tables its sum.",
     "simulate": "Prove the engine against faults, by seed.",
     "diagram": "Draw the state machines.",
+    "explore": "Search every joint state for a broken promise.",
 }
 """Each name with its short help: listing them imports none. Module and command bear the name."""
 

@@ -80,13 +80,13 @@ async def _run(settings: Settings, duration_s: float | None, ticks: int | None) 
     store = SqliteStore.open(settings.database, mode=settings.mode, exchange=settings.exchange.id)
     try:
         stored = store.load()
-        rules = _all_rules(settings, stored)
+        rules = all_rules(settings, stored)
         exchange = PaperExchange(
             paper_file(settings.database), symbols=list(rules), settings=paper_settings(settings), clock=clock
         )
         await exchange.open()
         try:
-            strategies = {**dict.fromkeys(rules, (_silent(),)), **strategy_choices(settings)}
+            strategies = {**dict.fromkeys(rules, (silent(),)), **strategy_choices(settings)}
             engine = build(Parts(store, exchange, clock, rules, strategies, risk_limits(settings)))
             reconciler = Reconciler(
                 engine.orchestrator, exchange, store, unknown_escalates_s=float(settings.unknown_escalates_s)
@@ -108,11 +108,12 @@ async def _run(settings: Settings, duration_s: float | None, ticks: int | None) 
         store.close()
 
 
-def _silent() -> StrategyChoice:
+def silent() -> StrategyChoice:
+    """The strategy of a pair that only leaves."""
     return StrategyChoice(name="external", weight=1, params={})
 
 
-def _all_rules(settings: Settings, stored: StoredState) -> dict[str, PairRules]:
+def all_rules(settings: Settings, stored: StoredState) -> dict[str, PairRules]:
     """The configured pairs, and those that are no longer configured and still hold something: they only leave."""
     rules = pair_rules(settings)
     for record in (*stored.positions, *stored.orders):

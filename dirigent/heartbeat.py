@@ -10,7 +10,7 @@ from dirigent.wiring import Engine
 from fsm.commit import Progress
 from services.ports import Clock
 from services.reconciler import Reconciler
-from services.reconciliation import told
+from services.reconciliation_plan import told
 from services.resumption import checkpoint_of
 
 CHECKPOINTS_A_BEAT = 50
@@ -47,7 +47,13 @@ class Heartbeat:
     def _in_turn(self, symbols: list[str]) -> list[str]:
         first = self._next % len(symbols)
         self._next = first + CHECKPOINTS_A_BEAT
-        return symbols[first : self._next]
+        trailing = [symbol for symbol in symbols if self._trails(symbol)]
+        return list(dict.fromkeys([*symbols[first : self._next], *trailing]))
+
+    def _trails(self, symbol: str) -> bool:
+        """A trailing stop's highest price is kept at every beat: losing it would loosen the stop."""
+        watches = self.engine.state.working.watches.get(symbol, {})
+        return any(watch.trail is not None for watch in watches.values())
 
     def _feed(self, symbol: str) -> tuple[str, str, int, str]:
         market = self.engine.market.market(symbol)
@@ -87,9 +93,10 @@ class Heartbeat:
         pairs = Counter(pair.state for pair in state.working.pairs.values())
         words = " ".join(f"{count} {name}" for name, count in sorted(pairs.items()))
         equity = self.engine.risk.equity().quantize(Decimal("0.01"))
+        bad = f" · {state.metrics.bad_ticks} bad ticks" if state.metrics.bad_ticks else ""
         fault = f" · STORE FAULT, no new orders: {state.store_fault}" if state.store_fault else ""
         return (
             f"pairs: {words} · positions: {len(state.working.positions)} · orders: {len(state.working.orders)}"
             f" · equity {equity} · {self._rate:.0f} ticks/s"
-            f" · tick p99 {state.metrics.tick_latency.quantile_ms(0.99):.3f} ms{fault}"
+            f" · tick p99 {state.metrics.tick_latency.quantile_ms(0.99):.3f} ms{bad}{fault}"
         )

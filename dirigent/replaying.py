@@ -94,7 +94,13 @@ def _choose(recordings: list[Recording], settings: Settings | None) -> Play:
             )
         settings = Settings(
             pairs=tuple(PairSection(symbol=symbol) for symbol in recorded),
-            paper=PaperSection(balances={quotes.pop(): DEFAULT_BALANCE}),
+            paper=PaperSection(balances=dict.fromkeys(quotes, DEFAULT_BALANCE)),
+        )
+        quota = settings.pairs[0].deal_quota
+        click.echo(
+            f"no configuration: each pair is traded by defaults, {quota} {min(quotes)} a deal"
+            f" on {DEFAULT_BALANCE} {min(quotes)}",
+            err=True,
         )
     pairs = tuple(pair for pair in settings.pairs if pair.symbol in recorded)
     if not pairs:

@@ -190,6 +190,9 @@ class RiskSection(Section):
     max_price_jump: OptionalFraction = Field(
         default=Decimal("0.2"), description="fraction between two ticks to enter after"
     )
+    fee_reserve: FractionOrZero = Field(
+        default=Decimal("0.002"), description="fraction of a deal that must be left for fees and slippage"
+    )
 
 
 class LoggingSection(Section):

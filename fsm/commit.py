@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from fsm.order import ORDER
 from fsm.records import Fill, OrderRecord, Record
 from fsm.values import Verdict
 
@@ -82,6 +83,16 @@ class CommitBatch:
             or self.outbox_done
             or self.signals
             or self.facts
+        )
+
+    @property
+    def must_be_on_disk(self) -> bool:
+        """Whether no power cut may take it back: a request leaves after it, or an order that had ended is corrected.
+
+        What is lost of an order that lives, the next start's look-up brings back; one that has ended is not asked for.
+        """
+        return bool(self.outbox) or any(
+            entry.machine == ORDER.name and entry.source in ORDER.finals for entry in self.journal
         )
 
 

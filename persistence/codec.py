@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
@@ -108,7 +108,11 @@ def _column(name: str, annotation: Any) -> Column:
 
 
 def _are_equal(text: str | None, other: str | None) -> bool:
-    return text is not None and other is not None and Decimal(text) == Decimal(other)
+    """A text that is no number, which only tampering leaves behind, equals nothing."""
+    try:
+        return text is not None and other is not None and Decimal(text) == Decimal(other)
+    except InvalidOperation:
+        return False
 
 
 def text_of(number: Decimal) -> str:

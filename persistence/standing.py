@@ -1,7 +1,7 @@
 """What the books add up to, for the comparison with an exchange; also read-only, beside the engine that writes."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +16,13 @@ from persistence.subjects import SUBJECT_TABLES
 RECENT_ORDERS = 200
 
 _ORDERS = SUBJECT_TABLES["order"]
-_SUMMANDS = "SELECT symbol, quantity, dust, received, spent, fee_quote FROM positions"
+_POSITIONS = SUBJECT_TABLES["position"]
+_SUMMANDS = """SELECT symbol, quantity, dust, received, spent, fee_quote FROM positions
+    WHERE rowid > ? AND rowid <= ?"""
+_SETTLED = f"""SELECT coalesce((SELECT min(rowid) - 1 FROM positions WHERE {_POSITIONS.is_live}),
+    (SELECT max(rowid) FROM positions), 0)"""
+_MARK = "SELECT count(*), coalesce(sum(version), 0) FROM positions WHERE rowid <= ?"
+_LAST = 2**62
 _HAS_ENDED = " OR ".join(f"state = '{state}'" for state in sorted(_ORDERS.definition.finals))
 _RECENT = f"{_ORDERS.select} WHERE {_HAS_ENDED} ORDER BY rowid DESC LIMIT ?"
 _SINCE = """SELECT max(at_ms) FROM journal WHERE subject_id = ? AND machine = 'order' AND outcome = 'moved'
@@ -24,15 +30,40 @@ _SINCE = """SELECT max(at_ms) FROM journal WHERE subject_id = ? AND machine = 'o
 _STATE = "SELECT state FROM orders WHERE client_order_id = ?"
 
 
-def read_totals(connection: sqlite3.Connection) -> Totals:
-    """Reads every position that ever was: 5 µs each."""
-    totals = Totals()
-    for symbol, quantity, dust, received, spent, fee_quote in connection.execute(_SUMMANDS):
+class RunningTotals:
+    """Sums that read old positions once: those before the oldest living one are summed, and only seen to be unchanged.
+
+    Whether they are, their number and the sum of their versions tell: each change raises a version.
+    """
+
+    def __init__(self) -> None:
+        self._sums = Totals()
+        self._upto = 0
+        self._mark: tuple[int, int] = (0, 0)
+
+    def read(self, connection: sqlite3.Connection) -> Totals:
+        if _mark_of(connection, self._upto) != self._mark:
+            self._sums, self._upto, self._mark = Totals(), 0, (0, 0)
+        settled = connection.execute(_SETTLED).fetchone()[0]
+        if settled > self._upto:
+            _add(self._sums, connection.execute(_SUMMANDS, (self._upto, settled)))
+            self._upto, self._mark = settled, _mark_of(connection, settled)
+        totals = Totals(dict(self._sums.holdings), dict(self._sums.money))
+        _add(totals, connection.execute(_SUMMANDS, (self._upto, _LAST)))
+        return totals
+
+
+def _mark_of(connection: sqlite3.Connection, upto: int) -> tuple[int, int]:
+    count, versions = connection.execute(_MARK, (upto,)).fetchone()
+    return count, versions
+
+
+def _add(totals: Totals, rows: Iterable[tuple[str, str, str, str, str, str]]) -> None:
+    for symbol, quantity, dust, received, spent, fee_quote in rows:
         holding = MONEY.add(Decimal(quantity), Decimal(dust))
         earned = MONEY.subtract(MONEY.subtract(Decimal(received), Decimal(spent)), Decimal(fee_quote))
         totals.holdings[symbol] = MONEY.add(totals.holdings.get(symbol, ZERO), holding)
         totals.money[symbol] = MONEY.add(totals.money.get(symbol, ZERO), earned)
-    return totals
 
 
 def read_recent_orders(connection: sqlite3.Connection, limit: int) -> list[OrderRecord]:
@@ -63,4 +94,4 @@ def standing(path: Path, asked: Collection[str] = ()) -> Standing:
             order = find_one(connection, "order", client_order_id)
             if order is not None:
                 recent[client_order_id] = order
-        return Standing(stored, read_totals(connection), list(recent.values()))
+        return Standing(stored, RunningTotals().read(connection), list(recent.values()))

@@ -18,7 +18,7 @@ from persistence.loading import find_one, latest_moment, load_state, map_states,
 from persistence.lock import DatabaseLock
 from persistence.pending import Pending
 from persistence.schema import migrate
-from persistence.standing import read_recent_orders, read_totals, read_unknown_since_ms
+from persistence.standing import RunningTotals, read_recent_orders, read_unknown_since_ms
 from persistence.transactions import Transactions, Write
 from persistence.writing import prepare
 
@@ -59,6 +59,7 @@ class SqliteStore:
         self._head = ChainHead(0, "")
         self._pending = Pending(0)
         self._lost = ""
+        self._totals = RunningTotals()
 
     @classmethod
     def open(
@@ -141,7 +142,7 @@ class SqliteStore:
         check_whole(batch)
         if not self._is_grouped:
             alone = Pending.alone(batch, self._pending.at_ms)
-            self._write(alone, on_disk=bool(batch.outbox))
+            self._write(alone, on_disk=batch.must_be_on_disk)
             self._pending.at_ms = alone.at_ms
             return
         pending = self._pending
@@ -224,7 +225,7 @@ class SqliteStore:
             raise store_fault(self.path, error) from error
 
     def totals(self) -> Totals:
-        return self._read(read_totals)
+        return self._read(self._totals.read)
 
     def recent_orders(self, limit: int) -> list[OrderRecord]:
         return self._read(lambda connection: read_recent_orders(connection, limit))

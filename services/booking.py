@@ -1,7 +1,7 @@
 """Fills become money: the only place where the amounts of an order or a position change."""
 
 from collections.abc import Iterable
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from fsm.records import Fill, OrderRecord, PositionRecord
 from fsm.values import MONEY, ZERO, Leg, base_of, quote_of
@@ -10,11 +10,6 @@ from fsm.values import MONEY, ZERO, Leg, base_of, quote_of
 def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` that is not above `value`."""
     return MONEY.multiply(MONEY.divide(value, step).to_integral_value(ROUND_DOWN), step)
-
-
-def ceil_to_step(value: Decimal, step: Decimal) -> Decimal:
-    """The smallest multiple of `step` that is not below `value`."""
-    return MONEY.multiply(MONEY.divide(value, step).to_integral_value(ROUND_UP), step)
 
 
 def book_on_order(order: OrderRecord, fills: Iterable[Fill]) -> None:

@@ -179,7 +179,11 @@ class DealOrders:
         _tell(turn, order, event, happening)
 
     def tell_end(self, turn: Turn, order: OrderRecord, happening: Happening) -> None:
+        """Fills come first where the position no longer waits for this end: it would ignore it, and them."""
         entry = order.leg == Leg.ENTRY
+        position = turn.position(order.position_id)
+        if position is None or position.state != (machine.ORDERING if entry else machine.CLOSING):
+            self.tell_fill(turn, order, happening)
         _tell(turn, order, machine.ENTRY_ENDED if entry else machine.EXIT_ENDED, happening)
 
     def entry_age(self, turn: Turn, position: PositionRecord) -> int:
@@ -234,7 +238,7 @@ def _tell(turn: Turn, order: OrderRecord, event: str, happening: Happening) -> N
         if reason and order.state in _ENDED:
             position.reason = reason
 
-    turn.raise_event("position", order.position_id, event, update)
+    turn.queue.append(Happening("position", order.position_id, event, update, fills))
 
 
 def _cancelled_for(reason: str) -> Callable[[OrderRecord], None]:

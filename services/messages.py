@@ -160,3 +160,5 @@ class RiskLimits:
     stale_after_s: float = 30
     max_spread: Decimal | None = Decimal("0.01")
     max_price_jump: Decimal | None = Decimal("0.2")
+    fee_reserve: Decimal = Decimal("0.002")
+    """Fraction of a deal that has to be left over for fees and slippage."""

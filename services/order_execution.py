@@ -57,6 +57,8 @@ class OrderExecutionService:
         self.state = state
         self.timings = timings or OrderTimings()
         self._creating: set[str] = set()
+        self._left_at_ms: dict[str, int] = {}
+        """When a request of this process may have left at the latest; the order was decided before that."""
         self.bindings = deals.bindings | Bindings(
             guards={
                 "order": {
@@ -117,10 +119,18 @@ class OrderExecutionService:
             return self._news(row, event=machine.ORDER_REJECTED, reason=str(refusal))
         finally:
             self._creating.discard(row.client_order_id)
+            self._note_departure(row.client_order_id)
         if report.exchange_order_id is None:
             reason = "the exchange answered without naming the order"
             return self._news(row, event=machine.OUTCOME_LOST, reason=reason)
         return self._news(row, report=report)
+
+    def _note_departure(self, client_order_id: str) -> None:
+        """Sends can be held for longer than the exchange's window: that window begins when the request has left."""
+        if len(self._left_at_ms) > 2 * len(self.state.working.orders) + 100:
+            living = self.state.working.orders
+            self._left_at_ms = {name: at for name, at in self._left_at_ms.items() if name in living}
+        self._left_at_ms[client_order_id] = self.state.clock.now_ms()
 
     async def _cancel(self, row: OutboxRow) -> OrderNews:
         try:
@@ -161,7 +171,7 @@ class OrderExecutionService:
             self._read_report(turn, order, news.report, news.looked_up)
         elif news.event and not (news.event == machine.ENGINE_RESTARTED and order.state in _ENDED):
             lost = news.event == machine.OUTCOME_LOST and bool(news.outbox_done)
-            died = news.event == machine.ENGINE_RESTARTED and order.state == SUBMITTING
+            died = news.event == machine.ENGINE_RESTARTED  # its request may have left just before
             sent_until_ms = turn.now_ms if lost or died else 0
             update = _because(news.reason, sent_until_ms)
             turn.raise_event("order", order.client_order_id, news.event, update)
@@ -219,9 +229,11 @@ class OrderExecutionService:
         return list(fresh.values())
 
     def absence_is_proved(self, turn: Turn, order: OrderRecord) -> Verdict:
-        wait_ms = order.sent_at_ms + self.desk.late_arrival_ms - turn.asked_at_ms
+        left_at_ms = max(order.sent_at_ms, self._left_at_ms.get(order.client_order_id, 0))
+        wait_ms = left_at_ms + self.desk.late_arrival_ms - turn.asked_at_ms
         flying = order.client_order_id in self._creating
-        words = f"{max(wait_ms, 0)} ms of the window left when it was asked for, request {'still' if flying else 'not'} in flight"
+        words = f"{max(wait_ms, 0)} ms of the window were left when it was asked for"
+        words += ", and the request is still in flight" if flying else ""
         return Verdict("absence_is_proved", wait_ms < 0 and not flying, words)
 
     def nothing_has_filled(self, turn: Turn, order: OrderRecord) -> Verdict:

@@ -1,7 +1,7 @@
 """Names of positions and client ids of orders, derived from what they are for, so that a decision cannot have two."""
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_NUMBER_WIDTH, _ATTEMPT_WIDTH = 6, 2
+_NUMBER_WIDTH, _ATTEMPT_WIDTH = 6, 4
 
 
 def base36(number: int, width: int) -> str:
@@ -21,9 +21,15 @@ def position_id(tag: str, number: int) -> str:
 
 
 def order_id(position: str, leg: str, attempt: int) -> str:
-    """14 lower-case letters and digits: the position, `e` or `x` for entry or exit, the attempt.
+    """16 lower-case letters and digits: the position, `e` or `x` for entry or exit, the attempt.
 
     A length and an alphabet that every supported exchange accepts for client order ids; the tag, which comes
     first, never starts with `t`. Widths are fixed, so two different orders cannot share a name.
     """
     return position + ("e" if leg == "entry" else "x") + base36(attempt, _ATTEMPT_WIDTH)
+
+
+def is_order_id(name: str, tag: str) -> bool:
+    """Whether a database of this tag may have given the name."""
+    alike = len(name) == len(order_id(position_id(tag, 0), "entry", 0))
+    return bool(tag) and alike and name.startswith(tag)

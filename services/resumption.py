@@ -81,6 +81,7 @@ async def resume(
     if not for_a_person:
         await _configure(orchestrator, symbols)
         state.release_sends()
+    await orchestrator.update_open_positions()
     unknown = sum(order.state == UNKNOWN for order in state.working.orders.values())
     resumption = Resumption(stored.epoch, positions, len(outstanding), unknown, cold, rebuild_ms)
     logger.bind(event="resumed", epoch=stored.epoch, positions=positions, orders=len(outstanding)).info(

@@ -127,7 +127,8 @@ class RiskManagementService:
         return _within("max_exposure", would_be, self.limits.max_exposure)
 
     def balance(self, proposal: Proposal) -> Verdict:
-        have, need = self.state.ledger.available, proposal.rules.deal_quota
+        have = self.state.ledger.available
+        need = MONEY.multiply(proposal.rules.deal_quota, 1 + self.limits.fee_reserve)
         return Verdict("balance", have >= need, f"{have:f} available, {need:f} needed")
 
     def min_amount(self, proposal: Proposal) -> Verdict:

@@ -145,6 +145,8 @@ class SignalAggregationService:
         signal_id = _text(signal_data, "id")
         if not signal_id or len(signal_id) > ID_LENGTH_MAX:
             raise BadSignal(f"id: {signal_id!r} is not 1 to {ID_LENGTH_MAX} characters")
+        if not signal_id.isprintable():
+            raise BadSignal(f"id: {signal_id!r} holds characters that cannot be printed")
         symbol = _text(signal_data, "symbol")
         pair = self._pairs.get(symbol)
         if pair is None:

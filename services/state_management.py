@@ -173,8 +173,8 @@ class StateManagementService:
         self.facts.update(batch.facts)
         for record in overlay.values():
             self.working.put(record)
-        touched = {r.id for r in overlay.values() if isinstance(r, PositionRecord)}
-        touched |= {r.position_id for r in overlay.values() if isinstance(r, OrderRecord)}
+        touched = dict.fromkeys(r.id for r in overlay.values() if isinstance(r, PositionRecord))
+        touched |= dict.fromkeys(r.position_id for r in overlay.values() if isinstance(r, OrderRecord))
         for position_id in touched:
             position = overlay.get(("position", position_id)) or self.working.positions.get(position_id)
             if isinstance(position, PositionRecord):

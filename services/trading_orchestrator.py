@@ -144,8 +144,8 @@ class TradingOrchestrator:
         for (machine, subject_id), future in pending:
             await self._finish(self._symbol_of(machine, subject_id), future)
             working.give_back(machine, subject_id, now_ms)
-        if not self.state.deadlines_are_held:
-            await self._watch_the_day(now_ms)
+        if not (self.state.deadlines_are_held or self.state.sends_are_held):
+            await self._watch_the_day(now_ms)  # at a start money and holdings are not yet told of one moment
 
     async def apply(
         self, machine: str, subject_id: str, event: str, update: Update | None = None, note: str = ""

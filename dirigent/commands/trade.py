@@ -1,10 +1,17 @@
 """The command `trade`: the daemon."""
 
 import sys
+from math import isfinite
 
 import click
 
 from dirigent.commands.common import Common, Failed, Refused, common_options, pass_common
+
+
+def _finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not isfinite(value):
+        raise click.BadParameter(f"{value} is no number of seconds; leave the option out to run until Ctrl-C")
+    return value
 
 
 @click.command(epilog="Example: dirigent trade --duration 60")
@@ -13,6 +20,7 @@ from dirigent.commands.common import Common, Failed, Refused, common_options, pa
     "duration_s",
     metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     help="Stop after it.",
 )
 @click.option("--ticks", metavar="N", type=click.IntRange(min=1), help="Stop after so many prices.")

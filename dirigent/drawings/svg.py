@@ -74,7 +74,7 @@ def _with_boxes(edges: Iterable[PlacedEdge], nodes: Iterable[PlacedNode]) -> Ite
 
 def _head(drawing: Drawing) -> list[str]:
     live = sum(node.live or 0 for node in drawing.nodes)
-    counted = f", {live} live now" if drawing.is_live else ""
+    counted = f", {live} stored now" if drawing.is_live else ""
     return [
         f'<text x="{_MARGIN_PX}" y="38" font-size="20" font-weight="bold">'
         f"The {escape(drawing.name)} machine</text>",

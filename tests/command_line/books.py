@@ -21,6 +21,7 @@ from fsm.records import (
 )
 from fsm.values import Verdict
 from persistence.store import SqliteStore
+from services.booking import book_on_order
 
 NOON_MS = 1_767_268_800_000
 """2026-01-01T12:00:00Z."""
@@ -87,9 +88,6 @@ def _entry_order() -> OrderRecord:
         side="buy",
         type="market",
         amount=Decimal("0.0010"),
-        filled=Decimal("0.0010"),
-        cost=Decimal("63.000123"),
-        fee_quote=Decimal("0.063"),
         created_at_ms=NOON_MS,
         sent_at_ms=NOON_MS,
     )
@@ -105,9 +103,20 @@ def _exit_order() -> OrderRecord:
         side="sell",
         type="limit",
         price=LONG_PRICE,
-        filled=Decimal(0),
-        cost=Decimal(0),
-        fee_quote=Decimal(0),
+    )
+
+
+def _entry_fill() -> Fill:
+    return Fill(
+        "t1",
+        ENTRY,
+        "BTC/USDT",
+        "buy",
+        Decimal("0.0010"),
+        LONG_PRICE,
+        Decimal("0.063"),
+        "USDT",
+        NOON_MS + 1,
     )
 
 
@@ -163,21 +172,11 @@ def write_books(path: Path) -> Path:
     _born(batch, PermissionRecord("active", scope="engine"), "configured", NOON_MS, "active")
     for position in _positions():
         _born(batch, position, "entry_ended", NOON_MS + 1, "ordering")
-    for order in (_entry_order(), _exit_order()):
+    entry, fill = _entry_order(), _entry_fill()
+    book_on_order(entry, [fill])
+    batch.fills.append(fill)
+    for order in (entry, _exit_order()):
         _born(batch, order, "order_accepted", NOON_MS + 2, "submitting")
-    batch.fills.append(
-        Fill(
-            "t1",
-            ENTRY,
-            "BTC/USDT",
-            "buy",
-            Decimal("0.0010"),
-            LONG_PRICE,
-            Decimal("0.063"),
-            "USDT",
-            NOON_MS + 1,
-        )
-    )
     batch.outbox.append(OutboxRow("1", "send_order", EXIT, "BTC/USDT", NOON_MS))
     batch.journal.append(refusal(NOON_MS + 60_000))
     with SqliteStore.open(path, tag=TAG) as store:

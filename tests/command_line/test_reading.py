@@ -78,7 +78,7 @@ def test_orders_as_json_have_the_promised_fields(database: Path) -> None:
         "amount": "0.0010",
         "price": None,
         "filled": "0.0010",
-        "average": "63000.123",
+        "average": "63000.123456789012345678",
         "fee": "0.063",
     }.items() <= entry.items()
     assert (exit_["exchange_order_id"], exit_["average"]) == (None, None)
@@ -144,6 +144,7 @@ def test_verify_counts_what_it_compared(database: Path) -> None:
     result = invoke("verify", "--db", database)
     assert result.exit_code == 0
     assert "8 journal entries, 7 subjects, 1 fills" in result.stdout
+    assert "not covered: outbox, signals, facts" in result.stdout
     assert result.stdout.endswith("whole\n")
 
 

@@ -18,6 +18,7 @@ from fsm.records import (
 from fsm.values import Verdict
 from persistence.store import SqliteStore
 from persistence.subjects import SUBJECT_TABLES
+from services.booking import book_on_order
 
 R = TypeVar("R", bound=Record)
 SYMBOL = "BTC/USDT"
@@ -44,6 +45,22 @@ class History:
             setattr(after, name, value)
         self._write(record, after, event)
         return after
+
+    def filled(
+        self,
+        record: OrderRecord,
+        *fills: Fill,
+        state: str = "filled",
+        event: str = "order_filled",
+        **changes: Any,
+    ) -> OrderRecord:
+        """Fills and their order's one move, in which they are booked on it as the engine books them."""
+        booked = record.copy()
+        book_on_order(booked, fills)
+        self.batch.fills.extend(fills)
+        for name in ("filled", "cost", "fee_base", "fee_quote"):
+            changes[name] = getattr(booked, name)
+        return self.moved(record, state, event, **changes)
 
     def refused(self, record: Record, event: str, because: str) -> None:
         verdict = Verdict("risk_allows_entry", False, because)

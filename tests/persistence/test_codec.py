@@ -97,7 +97,7 @@ def check_through_database(path: Path, spent: Decimal, price: Decimal, fee: Deci
     entry = order(deal)
     entry.price = price
     entry = history.born(entry)
-    history.batch.fills.append(replace(fill_of(entry), fee=fee))
+    history.filled(entry, replace(fill_of(entry), fee=fee, fee_currency="BNB"))
     with SqliteStore.open(path) as store:
         store.commit(history.take())
         found_position, found_order = store.find_position(deal.id), store.find_order(entry.client_order_id)

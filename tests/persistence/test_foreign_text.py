@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -38,10 +37,10 @@ def test_an_exchanges_broken_words_are_stored_replaced_everywhere(
 ) -> None:
     history = History()
     _, entry = one_deal(history)
-    entry = history.moved(entry, "rejected", reason=words, exchange_order_id=words)
+    fill = replace(fill_of(entry), id=words)
+    entry = history.filled(entry, fill, state="cancelled", reason=words, exchange_order_id=words)
     last = history.batch.journal[-1]
     history.batch.journal[-1] = replace(last, note=words, verdicts=(Verdict("is_known", False, words),))
-    history.batch.fills.append(replace(fill_of(entry), id=words))
     history.batch.signals.append(OfferedSignal(words, SYMBOL, "buy", words, 1))
     history.batch.facts[words] = words
     with SqliteStore.open(path, durability=durability) as store:
@@ -73,7 +72,7 @@ def test_a_number_beyond_64_bits_is_a_fault_of_that_commit_alone(path: Path) -> 
         history.moved(deal, "open", opened_at_ms=2**63)
         with pytest.raises(StoreError, match=r"books\.sqlite: a value cannot be stored"):
             store.commit(history.take())
-        history.moved(entry, "filled", filled=Decimal(1))
+        history.filled(entry, fill_of(entry))
         store.commit(history.take())
     assert verify(path).is_whole
 

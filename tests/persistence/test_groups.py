@@ -57,8 +57,7 @@ def test_the_archive_knows_what_is_not_written_yet(path: Path, store: SqliteStor
     history = History()
     deal, entry = one_deal(history)
     store.commit(history.take())
-    entry = history.moved(entry, "filled", filled=Decimal("0.00330"))
-    history.batch.fills.append(fill_of(entry))
+    entry = history.filled(entry, fill_of(entry))
     history.batch.signals.append(SIGNAL)
     store.commit(history.take())
     assert rows(path, "SELECT 1 FROM journal") == []
@@ -161,14 +160,14 @@ def test_a_batch_that_does_not_fit_is_refused_at_once_and_the_group_goes_on(
     batch, error, words = bad_batches()[name]
     history = History()
     _, entry = one_deal(history)
-    history.batch.fills.append(fill_of(entry))
+    history.filled(entry, fill_of(entry))
     store.commit(history.take())
     with pytest.raises(error, match=words):
         store.commit(batch)
     store.commit(CommitBatch(facts={"still": "works"}))
     store.close()
     report = verify(path)
-    assert (report.entries, report.fills, report.difference) == (3, 1, None)
+    assert (report.entries, report.fills, report.difference) == (4, 1, None)
     assert rows(path, "SELECT name FROM facts") == [("still",)]
 
 
@@ -220,11 +219,12 @@ class Story:
         if step == "move":
             deal = history.moved(deal, "open", bought=Decimal(number))
             history.batch.facts[f"fact {number % 3}"] = deal.id
+        elif step == "fill":
+            fill = fill_of(entry, 100 * chosen + entry.version, amount=str(number + 1))
+            entry = history.filled(entry, fill, state="partially_filled")
         else:
-            entry = history.moved(entry, "working", filled=entry.filled + number)
-        if step == "fill":
-            history.batch.fills.append(fill_of(entry, number=100 * chosen + entry.version))
-        elif step == "done":
+            entry = history.moved(entry, "working", sent_at_ms=number)
+        if step == "done":
             history.batch.outbox_done.append(send(entry).id)
         elif step == "cancel":
             name = f"cancel{chosen}-{entry.version}"

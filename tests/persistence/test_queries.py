@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -40,16 +41,11 @@ def store(path: Path) -> Iterator[SqliteStore]:
     history = History()
     deal, entry = one_deal(history)
     history.refused(deal, "exit_triggered", "age 3 s < 60 s")
-    entry = history.moved(
-        entry,
-        "filled",
-        filled=Decimal("0.00330"),
-        cost=Decimal("99.000330"),
-        fee_base=Decimal("0.0000033"),
-        exchange_order_id="77",
+    fill = replace(fill_of(entry), fee=Decimal("0.0000033"), fee_currency="BTC")
+    entry = history.filled(entry, fill, exchange_order_id="77")
+    history.moved(
+        deal, "open", bought=entry.filled, spent=entry.cost, fee_base=entry.fee_base, opened_at_ms=5
     )
-    history.batch.fills.append(fill_of(entry))
-    history.moved(deal, "open", bought=Decimal("0.00330"), spent=Decimal("99.000330"), opened_at_ms=5)
     history.born(position(2, "ETH/USDT"))
     history.born(pair("ETH/USDT"))
     with SqliteStore.open(path) as opened:
@@ -96,8 +92,8 @@ def test_fills_are_told_as_the_exchange_reported_them(store: SqliteStore) -> Non
         "side": "buy",
         "amount": Decimal("0.00330"),
         "price": Decimal("30000.10"),
-        "fee": Decimal("0.0990"),
-        "fee_currency": "USDT",
+        "fee": Decimal("0.0000033"),
+        "fee_currency": "BTC",
         "at": 1_700_000_000_500,
     }
     assert queries.fills(store.path, symbol="ETH/USDT") == []
@@ -129,7 +125,7 @@ def test_the_journal_is_told_in_order_with_verdicts_and_typed_changes(store: Sql
     assert filled["guards"] == [
         {"guard": "risk_allows_entry", "holds": True, "because": "exposure 100 + 50 <= 5000"}
     ]
-    assert str(filled["changes"]["cost"]) == "99.000330"
+    assert str(filled["changes"]["cost"]) == "99.0003300"
     assert filled["changes"]["exchange_order_id"] == "77"
     assert {"at", "event", "outcome", "definition", "hash", "note"} <= set(filled)
 

@@ -87,7 +87,7 @@ def test_what_was_committed_is_there_after_a_restart(path: Path, durability: Dur
 def test_what_has_ended_is_not_loaded_and_can_be_found(path: Path) -> None:
     history = History()
     deal, entry = one_deal(history)
-    entry = history.moved(entry, "filled", filled=Decimal("0.00330"))
+    entry = history.filled(entry, fill_of(entry))
     deal = history.moved(deal, "closed", closed_at_ms=5)
     with SqliteStore.open(path) as store:
         store.commit(history.take())
@@ -104,7 +104,7 @@ def test_several_moves_of_one_subject_share_a_commit(path: Path) -> None:
     history = History()
     _, entry = one_deal(history)
     entry = history.moved(entry, "working", exchange_order_id="77")
-    entry = history.moved(entry, "filled", filled=entry.amount)
+    entry = history.filled(entry, fill_of(entry))
     with SqliteStore.open(path) as store:
         store.commit(history.take())
         assert store.find_order(entry.client_order_id) == entry
@@ -191,13 +191,12 @@ def test_a_fill_is_stored_once_and_a_duplicate_takes_back_its_whole_batch(
 ) -> None:
     history = History()
     _, entry = one_deal(history)
-    history.batch.fills.append(fill_of(entry))
+    entry = history.filled(entry, fill_of(entry), state="partially_filled")
     with SqliteStore.open(path, durability=durability) as store:
         store.commit(history.take())
         assert store.has_fill(SYMBOL, "f1")
         assert not store.has_fill("ETH/USDT", "f1")
-        history.moved(entry, "filled")
-        history.batch.fills.append(fill_of(entry))
+        history.filled(entry, fill_of(entry))
         with pytest.raises(StoreConflict, match="fill f1"):
             store.commit(history.take())
         assert store.find_order(entry.client_order_id) == entry

@@ -170,6 +170,7 @@ class FakeState:
         self.store_fault = ""
         self.fault_was_told = False
         self.deadlines_are_held = False
+        self.sends_are_held = False
         self.tag = "dfake"
         self.faults: deque[Exception | None] = deque()
         self.committed: list[Turn] = []

@@ -15,7 +15,7 @@ from tests.services.bench import Plan, running
 from tests.services.desks import ScriptedDesk
 from tests.services.reports import PAIR, said, trade
 
-ENTRY = "dtest000001e01"
+ENTRY = "dtest000001e0001"
 """The first entry of the first deal of a database with the tag that tests give it."""
 
 

@@ -44,8 +44,8 @@ async def reason_of(bench: Bench, symbol: str = PAIR) -> str:
 # fmt: off
 CHECKS = [
     # of    name              value    quote    price   refused with
-    ("pair", "deal_quota",     "100",   "100",   "10",   ""),
-    ("pair", "deal_quota",     "100",   "99.99", "10",   "balance: 99.99 available, 100 needed"),
+    ("pair", "deal_quota",     "100",   "100.2", "10",   ""),
+    ("pair", "deal_quota",     "100",   "100.1", "10",   "balance: 100.1 available, 100.200 needed"),
     ("pair", "deal_quota",     "8",     "1000",  "40",   ""),
     ("pair", "deal_quota",     "8",     "1000",  "40.1", "min_amount: 0.1 of at least 0.2"),
     ("pair", "deal_quota",     "5",     "1000",  "10",   ""),
@@ -115,7 +115,7 @@ async def test_a_quota_is_reserved_until_it_is_spent_or_given_back(tmp_path: Pat
         await bench.price("10", OTHER)
         assert await reason_of(bench) == ""
         entry = bench.position().entry_order_id
-        assert await reason_of(bench, OTHER) == "balance: 50 available, 100 needed"
+        assert await reason_of(bench, OTHER) == "balance: 50 available, 100.200 needed"
         await bench.hear(cancelled(entry))
         assert bench.engine.state.ledger.available == Decimal(150)
         assert await reason_of(bench, OTHER) == ""

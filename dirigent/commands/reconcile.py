@@ -1,0 +1,172 @@
+"""The command `reconcile`: what the books say against what the exchange says, and what a person decides about it."""
+
+import asyncio
+import getpass
+import os
+from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+import click
+
+from dirigent.commands.common import Common, Failed, Refused, common_options, json_option, pass_common
+
+if TYPE_CHECKING:
+    from dirigent.settings import Settings
+    from dirigent.settling import Session
+    from services.reconciliation_plan import Plan
+
+_QUESTIONS = {
+    "apply": "Apply what is certain, and stop the pairs of the rest?",
+    "adopt": "Take {} into the books? The engine will trade with it.",
+    "detach": "End position {} and book what it held as lost?",
+    "close": "Sell what position {} holds, at the market?",
+}
+
+
+def _price(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Decimal | None:
+    if value is None:
+        return None
+    try:
+        price = Decimal(value)
+    except InvalidOperation:
+        raise click.BadParameter(f"{value!r} is no number") from None
+    if not (price.is_finite() and price > 0):
+        raise click.BadParameter(f"{value!r} is not above zero")
+    return price
+
+
+@click.command(epilog="Example: dirigent reconcile --plan")
+@click.option("--plan", is_flag=True, help="Print the differences; read-only, also while the engine runs.")
+@click.option("--apply", "applies", is_flag=True, help="Apply what is certain; stop the pairs of the rest.")
+@click.option("--adopt", metavar="ORDER|COIN", help="Take a foreign order or holding into the books.")
+@click.option(
+    "--price", metavar="PRICE", callback=_price, help="What an adopted coin cost. Default: its price now."
+)
+@click.option("--detach", metavar="POSITION", help="Give up a position whose coins are gone.")
+@click.option("--close", metavar="POSITION", help="Sell what a position holds.")
+@click.option("--resume", metavar="SYMBOL|all", help="Let a pair that was stopped, or `engine`, enter again.")
+@click.option(
+    "--person", metavar="NAME", help="Who decides, for the journal. Default: the user of this process."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@common_options
+@pass_common
+def reconcile(
+    common: Common,
+    plan: bool,
+    applies: bool,
+    adopt: str | None,
+    price: Decimal | None,
+    detach: str | None,
+    close: str | None,
+    resume: str | None,
+    person: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Compare the books with the exchange, and settle what differs.
+
+    One of the actions at a time. All but --plan need the engine stopped, and are journaled with who decided.
+    """
+    actions: dict[str, str | None] = {
+        "plan": "" if plan else None,
+        "apply": "" if applies else None,
+        "adopt": adopt,
+        "detach": detach,
+        "close": close,
+        "resume": resume,
+    }
+    asked = {name: subject for name, subject in actions.items() if subject is not None}
+    if len(asked) != 1:
+        raise Refused(f"give one of {', '.join('--' + name for name in actions)}")
+    settings = common.settings()
+    if settings.mode == "live" or settings.exchange.id != "paper":
+        raise Refused(
+            f"there is no connector to {settings.exchange.id!r} yet: only the paper exchange can be asked"
+        )
+    _log(settings, common.verbosity)
+    ((action, subject),) = asked.items()
+    if action == "plan":
+        from dirigent.settling import plan_from_files
+        from services.exchanges.paper_file import ExchangeFileError
+
+        try:
+            _print(plan_from_files(settings), as_json=as_json)
+        except ExchangeFileError as error:
+            raise Failed(str(error)) from None
+        return
+    if action in _QUESTIONS and not yes:
+        click.confirm(_QUESTIONS[action].format(subject), abort=True, err=True)
+    _settle(settings, action, subject, price, person or _user(), as_json=as_json)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"user {os.getuid()}"
+
+
+def _log(settings: "Settings", verbosity: int) -> None:
+    """As the daemon does, but what merely happens is told only with -v."""
+    from dirigent.logging_secrets import secrets_in
+    from dirigent.logging_setup import configure_logging
+
+    section = settings.logging.model_copy(update={"level": "WARNING"})
+    configure_logging(section, verbosity=verbosity, secrets=secrets_in(settings.exchange.options))
+
+
+def _settle(
+    settings: "Settings", action: str, subject: str, price: Decimal | None, person: str, *, as_json: bool
+) -> None:
+    from dirigent.output import print_json
+    from dirigent.settling import session
+    from services.decisions import CannotDecide
+    from services.exchanges.paper_file import ExchangeFileError
+
+    async def run() -> "str | Plan":
+        async with session(settings, person) as held:
+            return await _ways(held, subject, price)[action]()
+
+    try:
+        result = asyncio.run(run())
+    except CannotDecide as error:
+        raise Refused(str(error)) from None
+    except ExchangeFileError as error:
+        raise Failed(str(error)) from None
+    if not isinstance(result, str):
+        _print(result, as_json=as_json)
+    elif as_json:
+        print_json({"done": result, "person": person})
+    else:
+        click.echo(result)
+
+
+def _ways(
+    held: "Session", subject: str, price: Decimal | None
+) -> dict[str, Callable[[], "Awaitable[str | Plan]"]]:
+    return {
+        "apply": held.apply,
+        "adopt": lambda: held.adopt(subject, price),
+        "detach": lambda: held.detach(subject),
+        "close": lambda: held.close(subject),
+        "resume": lambda: held.resume(subject),
+    }
+
+
+def _print(plan: "Plan", *, as_json: bool) -> None:
+    from dirigent.output import print_json, print_object
+    from services.reconciliation_plan import told
+
+    rows = [told(row) for row in plan.differences]
+    if as_json:
+        print_json({"differences": rows, "not_compared": list(plan.not_compared)})
+        return
+    for row in rows:
+        print_object(row, as_json=False)
+        click.echo()
+    for words in plan.not_compared:
+        click.echo(f"not compared: {words}", err=True)
+    click.echo(f"{len(rows)} differences" if rows else "no differences", err=True)

@@ -1,0 +1,145 @@
+"""A person's session with the books: a plan that only reads, or an engine that does what the person decides."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from dirigent.daemon import all_rules, paper_file, silent
+from dirigent.settings import Settings, pair_rules, paper_settings, risk_limits, strategy_choices
+from dirigent.wiring import Engine, Parts, build
+from fsm.records import OrderRecord, PairRecord, PositionRecord
+from persistence.standing import standing
+from persistence.store import SqliteStore
+from services.clocks import SystemClock
+from services.decisions import CannotDecide, Decisions
+from services.exchanges.paper import PaperExchange
+from services.exchanges.paper_file import audit
+from services.reconciler import Reconciler, baselines_in
+from services.reconciliation import compare, questions
+from services.reconciliation_plan import Account, Beliefs, Kind, Plan
+from services.resumption import resume
+
+PATIENCE_S = 10.0
+
+
+def plan_from_files(settings: Settings) -> Plan:
+    """Compares the database with the paper exchange's file; reads both, also beside a running daemon."""
+    book = audit(paper_file(settings.database))
+    listed = [order.listed() for order in book.orders if order.is_open]
+    whole = standing(Path(settings.database), [report.client_order_id for report in listed])
+    live = {order.client_order_id: order for order in whole.stored.orders if isinstance(order, OrderRecord)}
+    pairs = [pair.symbol for pair in whole.stored.pairs if isinstance(pair, PairRecord)]
+    beliefs = Beliefs(
+        tag=whole.stored.tag,
+        symbols=tuple(dict.fromkeys([*pairs, *pair_rules(settings)])),
+        live=live,
+        ended={order.client_order_id: order for order in whole.recent},
+        positions=[p for p in whole.stored.positions if isinstance(p, PositionRecord)],
+        totals=whole.totals,
+        baselines=baselines_in(whole.stored.facts),
+    )
+    found = {(order.client_order_id, order.symbol): order.report() for order in book.orders}
+    account = Account(listed, book.balances)
+    while asked := questions(beliefs, account):
+        answers = {name: found.get((name, symbol)) for name, symbol in asked}
+        account = Account(listed, book.balances, {**account.answers, **answers})
+    return compare(beliefs, account)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An engine that trades nothing: only what a person decides happens, through the same tables as ever."""
+
+    engine: Engine
+    exchange: PaperExchange
+    reconciler: Reconciler
+    decisions: Decisions
+
+    async def apply(self) -> Plan:
+        self.engine.state.release_sends()
+        plan = await self.reconciler.reconcile()
+        await self._settle()
+        return plan
+
+    async def adopt(self, subject: str, price: Decimal | None) -> str:
+        """An order that is not ours, a coin that is not ours, or the balance of the quote currency; in words."""
+        plan = await self.reconciler.look()
+        row = next((row for row in plan.differences if row.subject == subject), None)
+        if row is None:
+            raise CannotDecide(f"{subject} is no row of the plan; see dirigent reconcile --plan")
+        if row.kind in (Kind.ORDER_FOREIGN, Kind.ORDER_UNBOOKED):
+            assert row.report is not None
+            self.engine.state.release_sends()
+            adopted = await self.decisions.adopt_order(row.report)
+            await self._settle()
+            return f"order {subject} is the entry of position {adopted}"
+        if row.kind is Kind.QUOTE_DIFFERS:
+            await self.decisions.adopt_balance(subject, plan.still_quotes[subject])
+            return f"{row.says} are right from now on"
+        if row.kind is not Kind.HOLDING_FOREIGN or not row.surplus:
+            raise CannotDecide(f"{subject} is {row.kind}: {row.proposal}; it cannot be adopted")
+        symbol = next((one for one in row.symbols if one in self.engine.risk.rules), None)
+        if symbol is None:
+            raise CannotDecide(f"no pair of this engine trades {subject}; add one to the configuration first")
+        cost = price or Decimal(str((await self.exchange.watch_ticker(symbol))["last"]))
+        adopted = await self.decisions.adopt_holding(symbol, row.surplus, cost)
+        return f"{row.surplus:f} {subject} at {cost:f} are position {adopted}"
+
+    async def detach(self, position_id: str) -> str:
+        await self.decisions.detach(position_id)
+        return self._told(position_id)
+
+    async def close(self, position_id: str) -> str:
+        position = self.engine.state.position(position_id)
+        if position is not None:
+            ticker = await self.exchange.watch_ticker(position.symbol)
+            self.engine.market.observe(ticker)
+        self.engine.state.release_sends()
+        await self.decisions.close(position_id)
+        await self._settle()
+        return self._told(position_id)
+
+    async def resume(self, scope: str) -> str:
+        """A pair, the engine, or `all` that are not active; in words."""
+        permissions = self.engine.state.working.permissions
+        stopped = [name for name, permission in permissions.items() if permission.state != "active"]
+        scopes = stopped if scope == "all" else [scope]
+        for one in scopes:
+            await self.decisions.resume(one)
+        return f"active: {', '.join(scopes)}" if scopes else "all are active already"
+
+    async def _settle(self) -> None:
+        await self.engine.state.settle(PATIENCE_S)
+        await self.engine.orchestrator.update_open_positions()
+
+    def _told(self, position_id: str) -> str:
+        position = self.engine.state.position(position_id)
+        assert position is not None
+        result = f", result {position.realized_pnl:f}" if position.closed_at_ms else ""
+        return f"position {position_id} is {position.state}{result}"
+
+
+@asynccontextmanager
+async def session(settings: Settings, person: str) -> AsyncIterator[Session]:
+    """Opens store and exchange as the daemon does, and looks up what is outstanding.
+
+    Raises StoreError while a daemon holds the database.
+    """
+    clock = SystemClock()
+    with SqliteStore.open(settings.database, mode=settings.mode, exchange=settings.exchange.id) as store:
+        stored = store.load()
+        rules = all_rules(settings, stored)
+        exchange = PaperExchange(
+            paper_file(settings.database), symbols=list(rules), settings=paper_settings(settings), clock=clock
+        )
+        await exchange.open()
+        try:
+            strategies = {**dict.fromkeys(rules, (silent(),)), **strategy_choices(settings)}
+            engine = build(Parts(store, exchange, clock, rules, strategies, risk_limits(settings)))
+            await resume(engine.orchestrator, exchange, stored, engine.symbols, PATIENCE_S, for_a_person=True)
+            reconciler = Reconciler(engine.orchestrator, exchange, store)
+            yield Session(engine, exchange, reconciler, Decisions(engine.orchestrator, person))
+        finally:
+            await exchange.close()
