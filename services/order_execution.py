@@ -94,9 +94,7 @@ class OrderExecutionService:
             return await self._cancel(effect)
         except asyncio.CancelledError:
             raise
-        except (
-            Exception
-        ) as error:  # outcomes are an allow-list: whatever else happened leaves the order unknown
+        except Exception as error:  # an allow-list: all else leaves the order unknown
             done = effect.id if isinstance(effect, OutboxRow) else ""
             logger.bind(event="outcome_lost", order=effect.client_order_id, error=repr(error)).warning(
                 "outcome_lost"

@@ -82,9 +82,7 @@ class Reconciler:
             await self.reconcile()
         except StoreConflict:
             raise
-        except (
-            Exception
-        ) as error:  # a connector may raise anything, and this comparison is not to be the last
+        except Exception as error:  # a connector may raise anything, and this comparison is not the last
             logger.bind(event="not_reconciled", error=repr(error)).warning("not_reconciled")
 
     async def reconcile(self) -> Plan:

@@ -125,9 +125,7 @@ class StateManagementService:
             turn = Turn(self, mail.symbol, self.clock.now_ms())
             try:
                 mail.work(turn)
-            except (
-                Exception
-            ) as error:  # the last resort of a pair's mail: its caller quarantines that pair alone
+            except Exception as error:  # a pair's last resort: its caller quarantines that pair alone
                 if not mail.done.cancelled():
                     mail.done.set_exception(error)
                 continue
@@ -159,9 +157,7 @@ class StateManagementService:
             if not batch.is_empty:
                 self.store.commit(batch)
                 self.metrics.transitions += len(batch.journal)
-        except (
-            Exception
-        ) as error:  # whatever kept it from being stored: nothing has happened, and everybody is told
+        except Exception as error:  # whatever the fault: nothing has happened, and all are told
             self._undo([turn for _, turn in decided])
             self.store_fault = str(error)
             fault = error if isinstance(error, StoreError) else StoreError(repr(error))

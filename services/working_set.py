@@ -1,7 +1,7 @@
 """The live subjects in memory: every pair and permission, and the positions and orders that have not ended."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fsm import order as order_machine
@@ -111,11 +111,11 @@ class WorkingSet:
             heapq.heappush(self._due, (record.due_at_ms, machine, subject_id))
 
     def _living(self, machine: str, subject_id: str) -> Record | None:
-        held: dict[str, dict[str, Record]] = {
-            "pair": self.pairs,  # type: ignore[dict-item]
-            "permission": self.permissions,  # type: ignore[dict-item]
-            "position": self.positions,  # type: ignore[dict-item]
-            "order": self.orders,  # type: ignore[dict-item]
+        held: dict[str, Mapping[str, Record]] = {
+            "pair": self.pairs,
+            "permission": self.permissions,
+            "position": self.positions,
+            "order": self.orders,
         }
         return held[machine].get(subject_id)
 
