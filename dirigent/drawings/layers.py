@@ -7,6 +7,7 @@ lie on anything else once the items of a layer are kept apart.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import fsum
 from typing import Any
 
 _LANE_PX = 7.0
@@ -63,9 +64,6 @@ def layered(items: Sequence[Item], wires: Sequence[Wire], root: Item) -> Layerin
     layout = SugiyamaLayout(graph.C[0])
     upward = [edge for edge, wire in zip(edges, wires, strict=True) if wire.is_upward]
     layout.init_all(roots=[vertices[id(root)]], inverted_edges=upward)
-    for _ in range(4):
-        for _step in layout.ordering_step():
-            pass
     stand_ins: dict[int, Item] = {}
     layers = [[_item_of(vertex, stand_ins) for vertex in layer] for layer in layout.layers]
     chains = {
@@ -117,7 +115,7 @@ def _order_by_mean(layer: list[Item], fixed: list[Item], downwards: bool) -> Non
     means: dict[int, float] = {}
     for index, item in enumerate(layer):
         near = [place[id(other)] for other in (item.above if downwards else item.below)]
-        means[id(item)] = sum(near) / len(near) if near else float(index)
+        means[id(item)] = fsum(near) / len(near) if near else float(index)
     layer.sort(key=lambda item: means[id(item)])
 
 

@@ -1,5 +1,7 @@
 """How wide text will be, estimated the same on every machine, and where to break it."""
 
+from math import fsum
+
 FIXED_FAMILY = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 PROSE_FAMILY = "Helvetica, Arial, DejaVu Sans, sans-serif"
 
@@ -14,7 +16,7 @@ def fixed_width(text: str, size: float) -> float:
 
 
 def prose_width(text: str, size: float) -> float:
-    return size * sum(
+    return size * fsum(
         _NARROW_EM if letter in _NARROW else _WIDE_EM if letter in _WIDE else _USUAL_EM for letter in text
     )
 

@@ -1,5 +1,7 @@
 """Coordinates for ordered layers: each item as near to its neighbours' axis as its layer allows."""
 
+from math import fsum
+
 from dirigent.drawings.layers import Item, Layering
 
 _SPACE_PX = 14.0
@@ -59,10 +61,10 @@ def _settle(layer: list[Item]) -> None:
 def _wish(item: Item) -> tuple[float, float]:
     """How much it matters where the item stands, and where it should."""
     near = [(_pull(item, other), other.x) for other in (*item.above, *item.below)]
-    total = sum(pull for pull, _ in near)
+    total = fsum(pull for pull, _ in near)
     if not near:
         return 0.1, item.x
-    return total, sum(pull * x for pull, x in near) / total
+    return total, fsum(pull * x for pull, x in near) / total
 
 
 def _pull(item: Item, other: Item) -> float:

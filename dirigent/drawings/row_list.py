@@ -1,6 +1,7 @@
 """The numbered rows under a picture, set in columns by the state that they leave."""
 
 from dataclasses import dataclass, replace
+from math import fsum
 
 from dirigent.drawings.lettering import wrapped
 from dirigent.drawings.model import Drawing, Move
@@ -74,7 +75,7 @@ def _condition(move: Move) -> str:
 
 
 def _set_in_columns(blocks: list[list[ListedLine]], columns: int, column_px: float) -> RowList:
-    total = sum(map(_height, blocks))
+    total = fsum(map(_height, blocks))
     limit, lines, column, y, tallest, state = total / columns, [], 0, 0.0, 0.0, ""
     for block in blocks:
         if y and y + _height(block) / 2 > limit and column < columns - 1:
@@ -92,4 +93,4 @@ def _set_in_columns(blocks: list[list[ListedLine]], columns: int, column_px: flo
 
 
 def _height(block: list[ListedLine]) -> float:
-    return sum(_LINE_PX + line.y for line in block) + 4
+    return fsum(_LINE_PX + line.y for line in block) + 4
