@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ARGS   ?=
 
-.PHONY: run test lint bench docs clean
+.PHONY: run test lint prove bench docs clean
 
 run: $(READY)
 	@$(BIN)/dirigent trade $(ARGS)
@@ -20,6 +20,12 @@ lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# The three proofs of docs/reliability.md in full; about a quarter of an hour on one core.
+prove: $(READY)
+	@$(BIN)/dirigent explore
+	@$(BIN)/dirigent simulate --seeds 10000 --ops 100
+	@$(BIN)/dirigent crashtest --kills 200
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -25,7 +25,8 @@ _COMMANDS = {
     "verify": "Prove the journal whole and the tables its sum.",
     "simulate": "Prove the engine against faults, by seed.",
     "diagram": "Draw the state machines.",
-    "explore": "Search every joint state for a broken promise.",
+    "explore": "Search every joint state of the machines.",
+    "crashtest": "Kill the real engine again and again, and compare books.",
 }
 """Each name with its short help: listing them imports none. Module and command bear the name."""
 

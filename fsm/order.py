@@ -37,7 +37,7 @@ _STATES = (
 _GUARDS = {
     "absence_is_proved": "the exchange's window for late requests has passed and every source says no",
     "nothing_has_filled": "no fill of this order is known",
-    "cancel_is_wanted": "its cancellation was asked for and never confirmed",
+    "cancel_is_wanted": "its cancellation was asked for and never confirmed, or its position went on without it",
 }
 
 _EFFECTS = {
@@ -98,7 +98,7 @@ _ROWS = (
     Row(CANCELLING,       ORDER_REJECTED,         REJECTED,         (),                       _END),
     Row(CANCELLING,       ORDER_EXPIRED,          EXPIRED,          (),                       _END),
     Row(CANCELLING,       CANCEL_REFUSED,         UNKNOWN,          (),                       _LOOK, "not found may mean cancelled or filled: look, do not believe"),
-    Row(CANCELLING,       OUTCOME_LOST,           UNKNOWN,          (),                       _LOOK),
+    Row(CANCELLING,       OUTCOME_LOST,           UNKNOWN,          (),                       (), "its deadline asks: at once it could go round with a cancel that nobody answers"),
     Row(CANCELLING,       ORDER_ABSENT,           UNKNOWN,          (),                       _LOOK),
     Row(CANCELLING,       DEADLINE_PASSED,        UNKNOWN,          (),                       _LOOK),
     Row(CANCELLING,       ENGINE_RESTARTED,       UNKNOWN,          (),                       _LOOK),

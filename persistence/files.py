@@ -40,7 +40,7 @@ def inspect_file(path: Path) -> None:
         raise StoreError(f"database {path}: it is a database, but none of Dirigent's; name another file")
     page_size = int.from_bytes(header[16:18])
     expected = int.from_bytes(header[28:32]) * (65536 if page_size == 1 else page_size)
-    if size < expected and not _has_content(_wal_path(path)):
+    if size < expected and not has_content(wal_path(path)):
         raise StoreError(
             f"database {path}: it is truncated to {size} of {expected} bytes; "
             "restore a backup, or move it away"
@@ -51,9 +51,9 @@ def check_place(path: Path) -> None:
     """Raises StoreError when a new database cannot begin at `path`."""
     if not path.parent.is_dir():
         raise StoreError(f"database {path}: the directory {path.parent} does not exist; create it first")
-    if _has_content(_wal_path(path)):
+    if has_content(wal_path(path)):
         raise StoreError(
-            f"database {path}: it is gone, but its write-ahead log {_wal_path(path).name} is here; "
+            f"database {path}: it is gone, but its write-ahead log {wal_path(path).name} is here; "
             "put the database back beside it, or move the log away"
         )
 
@@ -94,7 +94,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"no database at {path}; start `dirigent trade` first")
     inspect_file(path)
     try:
-        with closing(_connect_to_read(path)) as connection:
+        with closing(connect_to_read(path)) as connection:
             connection.execute("BEGIN")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             _check_version(path, version)
@@ -116,18 +116,18 @@ def _check_version(path: Path, version: int) -> None:
         )
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
+def connect_to_read(path: Path) -> sqlite3.Connection:
     """Where it may not make a -shm file, SQLite reads a WAL database only when told that it is immutable."""
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-    at_rest = not _wal_path(path).exists() and not os.access(path.parent, os.W_OK, effective_ids=True)
+    at_rest = not wal_path(path).exists() and not os.access(path.parent, os.W_OK, effective_ids=True)
     return sqlite3.connect(
         uri + ("&immutable=1" if at_rest else ""), uri=True, isolation_level=None, timeout=LOCK_TIMEOUT_S
     )
 
 
-def _wal_path(path: Path) -> Path:
+def wal_path(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
-def _has_content(path: Path) -> bool:
+def has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0

@@ -16,6 +16,7 @@ from persistence.files import check_place, check_writable, connect, inspect_file
 from persistence.journal import INSERT_CHECKPOINT, ChainHead, read_head, read_last_checkpoint
 from persistence.loading import find_one, latest_moment, load_state, map_states, verify_tail
 from persistence.lock import DatabaseLock
+from persistence.open_mark import check_log_is_here, close_marked, mark_open
 from persistence.pending import Pending
 from persistence.schema import migrate
 from persistence.standing import RunningTotals, read_recent_orders, read_unknown_since_ms
@@ -84,7 +85,9 @@ class SqliteStore:
             check_place(path)
         lock = DatabaseLock.acquire(path)
         try:
-            if not path.exists():
+            if path.exists():
+                check_log_is_here(path)
+            else:
                 creation.create(path, creation.Identity(tag or creation.draw_tag(), mode, exchange))
             connection = connect(path)
         except sqlite3.Error as error:
@@ -117,6 +120,7 @@ class SqliteStore:
         connection.execute("COMMIT")
         self._head = read_head(connection)
         self._pending = Pending(latest_moment(connection))
+        mark_open(connection, self.epoch)
 
     def load(self) -> StoredState:
         self.flush()
@@ -193,7 +197,8 @@ class SqliteStore:
                 self.flush()
                 self._checkpoint_journal()
         finally:
-            self._connection.close()
+            if self._lock.is_held:
+                close_marked(self._connection, self.path, self.epoch)
             self._lock.release()
 
     def __enter__(self) -> Self:

@@ -179,11 +179,11 @@ class DealOrders:
         _tell(turn, order, event, happening)
 
     def tell_end(self, turn: Turn, order: OrderRecord, happening: Happening) -> None:
-        """Fills come first where the position no longer waits for this end: it would ignore it, and them."""
-        entry = order.leg == Leg.ENTRY
-        position = turn.position(order.position_id)
-        if position is None or position.state != (machine.ORDERING if entry else machine.CLOSING):
+        """The end of an order that its position no longer waits for decides nothing; its fills count all the same."""
+        if not is_awaited(turn.position(order.position_id), order):
             self.tell_fill(turn, order, happening)
+            return
+        entry = order.leg == Leg.ENTRY
         _tell(turn, order, machine.ENTRY_ENDED if entry else machine.EXIT_ENDED, happening)
 
     def entry_age(self, turn: Turn, position: PositionRecord) -> int:
@@ -202,6 +202,15 @@ class DealOrders:
 
     def _price(self, position: PositionRecord) -> Decimal:
         return self.market.market(position.symbol).last or position.reference_price
+
+
+def is_awaited(position: PositionRecord | None, order: OrderRecord) -> bool:
+    """Whether its position still waits for this very order."""
+    if position is None:
+        return False
+    if order.leg == Leg.ENTRY:
+        return position.state == machine.ORDERING and position.entry_order_id == order.client_order_id
+    return position.state == machine.CLOSING and position.exit_order_id == order.client_order_id
 
 
 def _is_taken(rules: MarketRules, amount: Decimal, price: Decimal) -> bool:

@@ -13,7 +13,7 @@ from fsm.records import Fill, OrderRecord
 from fsm.values import MONEY, ZERO, Verdict
 from services.bindings import Bindings
 from services.booking import book_on_order
-from services.deal_orders import DealOrders
+from services.deal_orders import DealOrders, is_awaited
 from services.messages import CancelRefused, OrderRefused, OrderReport, OrderRequest, OrderStatus
 from services.ports import OrderDesk
 from services.state_management import OrderNews, StateManagementService
@@ -238,9 +238,12 @@ class OrderExecutionService:
         return Verdict("nothing_has_filled", not order.filled, f"{order.filled:f} filled")
 
     def cancel_is_wanted(self, turn: Turn, order: OrderRecord) -> Verdict:
-        return Verdict(
-            "cancel_is_wanted", bool(order.cancel_reason), f"cancel: {order.cancel_reason or 'never'}"
+        """Asked for and never confirmed; or its position went on without it, as after an absence that was none."""
+        awaited = is_awaited(turn.position(order.position_id), order)
+        words = (
+            f"asked for: {order.cancel_reason or 'never'}, its position {'waits' if awaited else 'went on'}"
         )
+        return Verdict("cancel_is_wanted", bool(order.cancel_reason) or not awaited, words)
 
     def next_look_up(self, turn: Turn, order: OrderRecord) -> int:
         """The longer an order stays unknown the rarer it is asked for, within the timings' bounds."""

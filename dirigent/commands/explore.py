@@ -7,25 +7,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dirigent.commands.common import Failed, Refused, json_option
+from dirigent.commands.common import Common, Failed, Refused, common_options, json_option, pass_common
 
 if TYPE_CHECKING:
+    from dirigent.proofs.exploration.findings import Findings
     from dirigent.proofs.exploration.scenarios import Scenario
-    from dirigent.proofs.exploration.search import Findings
 
 _WRITTEN = "exploration-breach.json"
 
 
-@click.command(epilog="Example: dirigent explore --intents 2 --crashes 2")
+@click.command(epilog="Example: dirigent explore --intents 2")
 @click.option(
     "--intents", type=click.IntRange(1, 4), default=2, show_default=True, help="Deals under way at once."
 )
 @click.option(
     "--crashes",
-    type=click.IntRange(0, 4),
-    default=2,
-    show_default=True,
-    help="Deaths while any is under way.",
+    type=click.IntRange(0),
+    help="Deaths while one deal is under way. Default, and with several: any number.",
 )
 @click.option(
     "--reports", type=click.IntRange(1), help="An order's last words that may still come. Default: all."
@@ -49,9 +47,12 @@ _WRITTEN = "exploration-breach.json"
     help="Play such a file step by step instead.",
 )
 @json_option
+@common_options
+@pass_common
 def explore(
+    _common: Common,
     intents: int,
-    crashes: int,
+    crashes: int | None,
     reports: int | None,
     units: int,
     dust: bool,
@@ -59,13 +60,13 @@ def explore(
     play: Path | None,
     as_json: bool,
 ) -> None:
-    """Search every joint state of pair, position and order machines.
+    """Search every joint state of the machines.
 
-    The real tables and services, one exchange that does anything an exchange may, and a death at any boundary;
-    breadth first to the fixpoint. Exit 0 when every claim holds in every state, else 1.
+    The real tables and services beside one exchange that does anything an exchange may, with a death at any
+    boundary, breadth first to the fixpoint. Exit 0 when every claim holds in every state, else 1.
     """
-    from dirigent.proofs.exploration import scenarios, search
-    from dirigent.proofs.exploration.moves import Bounds
+    from dirigent.proofs.exploration import exploring, scenarios
+    from dirigent.proofs.exploration.bounds import Bounds
 
     if play is not None:
         try:
@@ -74,7 +75,7 @@ def explore(
             raise Refused(str(error)) from None
         return
     bounds = Bounds(intents, crashes, reports, amount=units, amount_min=2 if dust else 1)
-    findings = search.explore(bounds, progress=None if as_json else _tell_progress)
+    findings = exploring.explore(bounds, None if as_json else _tell_progress)
     click.echo(json.dumps(_document(findings), indent=2) if as_json else _told(findings))
     if findings.breach is not None:
         scenarios.scenario_of(findings).write(write)

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dirigent.proofs.death.book_keeping import differences
+from dirigent.proofs.death.configurations import SYMBOLS, Market, only_leaving, restless
+from dirigent.proofs.death.daemons import Daemon, Place, trading, wait_until
 from persistence import queries
-from tests.end_to_end.configurations import SYMBOLS, Market, only_leaving, restless
-from tests.end_to_end.daemons import Daemon, Place, trading, wait_until
-from tests.scenarios.book_keeping import differences
 
 SIZE = "8M"
 BLOCK = bytes(4096)

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from tests.end_to_end.daemons import Daemon, Place
+from dirigent.proofs.death.daemons import Daemon, Place
 
 
 def test_the_demonstration_closes_its_first_deal_within_half_a_minute(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.daemons import ROOT, surroundings
+from dirigent.proofs.death.daemons import ROOT, surroundings
 from tests.end_to_end.mounts import OWN_MOUNTS, mounts_are_allowed
 
 

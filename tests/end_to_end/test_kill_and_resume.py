@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
+from dirigent.proofs.death.book_keeping import differences
+from dirigent.proofs.death.configurations import Market, only_leaving, restless
+from dirigent.proofs.death.daemons import COMMAND, Daemon, Place
 from fsm.order import ENGINE_RESTARTED
 from persistence import queries
 from services.exchanges.paper_file import audit
-from tests.end_to_end.configurations import Market, only_leaving, restless
-from tests.end_to_end.daemons import COMMAND, Daemon, Place
-from tests.scenarios.book_keeping import differences
 
 KILLS = 10
 SLOW_NEWS = "tests.end_to_end.slow_news"

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from tests.end_to_end.configurations import Market, restless
-from tests.end_to_end.daemons import Daemon, Place, trading, wait_until
+from dirigent.proofs.death.configurations import Market, restless
+from dirigent.proofs.death.daemons import Daemon, Place, trading, wait_until
 
 
 def test_a_second_daemon_is_refused_at_once_and_the_first_goes_on(tmp_path: Path) -> None:

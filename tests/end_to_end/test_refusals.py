@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.configurations import Market, restless
-from tests.end_to_end.daemons import Daemon, Place
+from dirigent.proofs.death.configurations import Market, restless
+from dirigent.proofs.death.daemons import Daemon, Place
 from tests.end_to_end.mounts import OWN_MOUNTS, READ_ONLY, mounts_are_allowed
 
 LIVE = 'mode = "live"\n[exchange]\nid = "binance"\n[[pairs]]\nsymbol = "BTC/USDT"\n'

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dirigent.proofs.death.daemons import ROOT, Place
 from fsm.values import ZERO, base_of
 from persistence import queries
-from tests.end_to_end.daemons import ROOT, Place
 
 DATA = ROOT.parent / "shared" / "data"
 HEADER = "timestamp,symbol,open,high,low,close,volume"

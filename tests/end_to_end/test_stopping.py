@@ -4,10 +4,10 @@ import signal
 import time
 from pathlib import Path
 
+from dirigent.proofs.death.book_keeping import repeated_intents
+from dirigent.proofs.death.configurations import Market, restless
+from dirigent.proofs.death.daemons import Daemon, Place, trading, wait_until
 from services.exchanges.paper_file import audit
-from tests.end_to_end.configurations import Market, restless
-from tests.end_to_end.daemons import Daemon, Place, trading, wait_until
-from tests.scenarios.book_keeping import repeated_intents
 
 SLOW = Market(latency_ms_min=400, latency_ms_max=400)
 

@@ -17,7 +17,11 @@ from persistence.store import SqliteStore
 from persistence.verification import verify
 from tests.persistence.deals import SYMBOL, History, fill_of, one_deal, pair, stored_deal
 
-UNGUARDED = ("DROP TRIGGER journal_is_not_changed", "DROP TRIGGER journal_is_not_cut")
+UNGUARDED = (
+    "DROP TRIGGER journal_is_not_changed",
+    "DROP TRIGGER journal_is_not_cut",
+    "DELETE FROM engine WHERE name = 'open'",
+)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.scenarios.book_keeping import differences
+from dirigent.proofs.death.book_keeping import differences
 from tests.scenarios.claims import Claims
 from tests.scenarios.stage import Stage
 from tests.scenarios.story import Step, StoryError, read_story

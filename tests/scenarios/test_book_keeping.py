@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.book_keeping import differences
+from dirigent.proofs.death.book_keeping import differences
 from tests.scenarios.telling import tell
 
 STORY = """A deal, and a second one.

@@ -147,6 +147,38 @@ async def test_an_exit_that_was_given_up_and_fills_late_ends_the_deal(tmp_path: 
         assert (bench.position(deal).state, bench.position(deal).realized_pnl) == ("closed", Decimal(10))
 
 
+async def test_an_entry_believed_dead_that_fills_a_little_is_cancelled_once_it_is_found(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk())) as bench:
+        entry, deal = await ended(bench, rejected)
+        bench.desk.cancels.append(lambda of: cancelled(of, trade("f1", of, "4")))
+        await bench.hear(resting(entry, trade("f1", entry, "4")))
+        await bench.hear(resting(entry, trade("f1", entry, "4")))
+        assert (bench.position().id, bench.position().state) == (deal, "open")
+        assert bench.order(entry).state == "cancelled"
+        assert bench.desk.asked("cancel") == [entry]
+
+
+async def test_the_late_end_of_a_replaced_entry_does_not_end_the_one_that_replaced_it(tmp_path: Path) -> None:
+    rules = limit_rules(entry_max_age_s=60)
+    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), rules)) as bench:
+        first = await bench.enter()
+        await bench.wait(61)
+        await bench.hear(cancelled(first))
+        second = bench.position().entry_order_id
+        assert second != first
+        await bench.hear(closed(first, trade("f1", first, "10")))
+        position = bench.position()
+        assert (position.state, position.quantity, position.entry_order_id) == (
+            "ordering",
+            Decimal(10),
+            second,
+        )
+        await bench.hear(closed(second, trade("f2", second, "10")))
+        assert (bench.position().state, bench.position().quantity) == ("open", Decimal(20))
+
+
 async def test_a_late_acknowledgement_moves_nothing(tmp_path: Path) -> None:
     async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk())) as bench:
         entry, deal = await ended(bench, cancelled)

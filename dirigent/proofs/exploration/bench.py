@@ -148,6 +148,14 @@ class Outcome:
         return not (self.records or self.fills or self.effects or self.fault)
 
 
+def content_of(outcome: Outcome, records: Mapping[tuple[str, str], Record]) -> str:
+    """The same text for outcomes that do the same, given levelled records."""
+    moves = [(m.machine, m.subject_id, m.event, m.source, m.target, m.outcome) for m in outcome.journal]
+    effects = [(effect.client_order_id, getattr(effect, "kind", "look_up")) for effect in outcome.effects]
+    written = [(key, repr(record)) for key, record in records.items()]
+    return repr((written, [fill.id for fill in outcome.fills], moves, effects, outcome.fault))
+
+
 def fill_id(client_order_id: str, number: int) -> str:
     return f"{client_order_id}#{number}"
 

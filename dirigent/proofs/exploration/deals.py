@@ -7,7 +7,15 @@ from functools import cache
 from typing import NamedTuple
 
 from dirigent.proofs.exploration.venue import WAITING, WINDOWS_MAX, Truth, once_ended
-from fsm.order import CANCEL_REFUSED, ORDER, ORDER_ABSENT, ORDER_ACCEPTED, ORDER_REJECTED, OUTCOME_LOST
+from fsm.order import (
+    CANCEL_REFUSED,
+    ORDER,
+    ORDER_ABSENT,
+    ORDER_ACCEPTED,
+    ORDER_REJECTED,
+    OUTCOME_LOST,
+    UNKNOWN,
+)
 from fsm.position import IDLE, ORDERING, POSITION, SIGNALLED
 from fsm.records import OrderRecord, PositionRecord, Record
 from fsm.table import DEADLINE_PASSED
@@ -65,18 +73,13 @@ class Deal:
     key: str
     seen: str
     """All of it that a turn of the engine can see: the records, and what the process knows of its own calls."""
+    summary: Summary
 
     @property
     def words(self) -> str:
         """The deal for people."""
         orders = (f"{t.record.client_order_id[-3:]} {t.record.state} ({t.truth.phase})" for t in self.tickets)
         return f"position {self.position.state}: {', '.join(orders) or 'no order'}"
-
-    @property
-    def summary(self) -> Summary:
-        named = (self.position.entry_order_id, self.position.exit_order_id)
-        unknown = any(t.record.state == "unknown" and t.record.client_order_id in named for t in self.tickets)
-        return self.position.state, unknown
 
 
 @cache
@@ -114,7 +117,13 @@ def level(position: PositionRecord, tickets: Iterable[Ticket]) -> Deal:
         )
         truths.append(str(tuple(truth)))
     text = ";".join(seen)
-    return Deal(position, ordered, "|".join((text, *truths)), text)
+    return Deal(position, ordered, "|".join((text, *truths)), text, _summary_of(position, ordered))
+
+
+def _summary_of(position: PositionRecord, tickets: Iterable[Ticket]) -> Summary:
+    named = (position.entry_order_id, position.exit_order_id)
+    unknown = any(t.record.state == UNKNOWN and t.record.client_order_id in named for t in tickets)
+    return position.state, unknown
 
 
 def levelled(record: Record) -> Record:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dirigent.proofs.exploration.moves import Bounds
+from dirigent.proofs.exploration.bounds import Bounds
 from fsm.order import ORDER
 from fsm.pair import PAIR
 from fsm.position import POSITION

@@ -4,6 +4,7 @@ All joint states of two deals are their states multiplied. But a turn for one de
 summary. So a view holds one deal in full and the summaries of the others, and each other one may do in it whatever
 any deal that looks like it was found to do there. The views cover every joint state, and some that cannot be: what
 holds in all views holds in all joint states. For one deal there are no others, and the views are the states.
+Deaths are not counted here: any number of them is covered, unless there are none.
 """
 
 import time
@@ -15,9 +16,9 @@ from typing import NamedTuple
 from loguru import logger
 
 from dirigent.proofs.exploration.bench import Shared
+from dirigent.proofs.exploration.bounds import Bounds
 from dirigent.proofs.exploration.deals import Deal, Others, Summary
 from dirigent.proofs.exploration.findings import TRAP, Breach, Findings, Progress
-from dirigent.proofs.exploration.moves import Bounds
 from dirigent.proofs.exploration.worlds import Exploration, breach_of_pair
 
 
@@ -40,12 +41,12 @@ def search(bounds: Bounds, progress: Progress | None = None) -> Findings:
     """To the fixpoint or the first breach. The steps of a breach tell what the others did in general words."""
     logger.disable("services")
     try:
-        return _Search(bounds, progress).run()
+        return Search(bounds, progress).run()
     finally:
         logger.enable("services")
 
 
-class _Search:
+class Search:
     def __init__(self, bounds: Bounds, progress: Progress | None) -> None:
         self.bounds = bounds
         self.progress = progress
@@ -144,8 +145,10 @@ class _Search:
         moves = self.exploration.moves
         for move in moves.of(deal, view.shared, view.others):
             yield move.label, move.deal, move.shared, move.breach
-        passed = moves.window_passed(deal)
-        yield "the window for late requests passes", passed.deal, view.shared, passed.breach
+        passed, breach = moves.window_passed(deal)
+        yield "the window for late requests passes", passed, view.shared, breach
+        if self.bounds.crashes == 0:
+            return
         died = moves.died(deal, view.shared)
         yield "the engine dies and is started again", died.deal, died.shared, died.breach
 

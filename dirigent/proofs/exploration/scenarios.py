@@ -7,8 +7,8 @@ from pathlib import Path
 
 from loguru import logger
 
+from dirigent.proofs.exploration.bounds import Bounds
 from dirigent.proofs.exploration.findings import TRAP, Findings
-from dirigent.proofs.exploration.moves import Bounds
 from dirigent.proofs.exploration.worlds import Exploration
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from loguru import logger
 
+from dirigent.proofs.exploration.bounds import Bounds
 from dirigent.proofs.exploration.findings import TRAP, Breach, Findings, Progress
-from dirigent.proofs.exploration.moves import Bounds
 from dirigent.proofs.exploration.worlds import Exploration, Step, World
 
 

@@ -5,8 +5,9 @@ from functools import partial
 from typing import NamedTuple
 
 from dirigent.proofs.exploration.bench import SELL, SIGNAL, STALE_MS, SYMBOL, Shared
+from dirigent.proofs.exploration.bounds import Bounds
 from dirigent.proofs.exploration.deals import NOW_MS, Deal, Others
-from dirigent.proofs.exploration.moves import Bounds, DealMoves
+from dirigent.proofs.exploration.moves import DealMoves
 from fsm.pair import IDLE, ORDERING, SIGNALLED
 from fsm.permission import ACTIVE, RESUMED
 from fsm.values import ZERO
@@ -85,9 +86,9 @@ class Exploration:
         return Step(label, World(shared, crashes, keys), breach)
 
     def _window(self, shared: Shared, crashes: int | None, deals: Sequence[Deal]) -> Iterator[Step]:
-        moves = [self.moves.window_passed(deal) for deal in deals]
-        breach = next((move.breach for move in moves if move.breach), "")
-        after = [move.deal for move in moves if move.deal is not None]
+        passed = [self.moves.window_passed(deal) for deal in deals]
+        breach = next((breach for _, breach in passed if breach), "")
+        after = [deal for deal, _ in passed if deal is not None]
         yield self._step("the window for late requests passes", shared, crashes, after, breach)
 
     def _death(self, shared: Shared, crashes: int | None, deals: Sequence[Deal]) -> Step:
@@ -119,11 +120,10 @@ class Exploration:
             if is_poor:
                 bench.engine.state.ledger.quote_total = ZERO
             outcome = bench.run([work])
-            born = self.moves.born(label, shared, outcome, len(deals))
-            breach = outcome.fault or (born.breach if born else "")
+            born, breach = self.moves.born(outcome, len(deals))
             then = bench.shared_after(shared, outcome)
-            if breach or born or then != shared:
-                yield PairMove(label, then, born.deal if born else None, breach)
+            if breach or born is not None or then != shared:
+                yield PairMove(label, then, born, breach)
 
     def _pair_works(self, shared: Shared, deals: int) -> Iterator[tuple[str, Work, int, bool]]:
         """Each with the age of the last price, and whether there is no money."""

@@ -21,8 +21,9 @@ from dirigent.proofs.simulation.terms import draw_terms
 from dirigent.proofs.simulation.verdict import differences
 from dirigent.proofs.simulation.virtual_loop import US, ProcessDied
 from dirigent.proofs.simulation.world import World
+from fsm.pair import SIGNALLED
 from fsm.permission import ENTRIES_STOPPED, RESUMED
-from fsm.position import EXIT_TRIGGERED, OPEN
+from fsm.position import CLOSING, EXIT_TRIGGERED, OPEN, ORDERING
 from fsm.records import PositionRecord
 from fsm.values import ExitReason
 from persistence.verification import verify
@@ -283,7 +284,9 @@ class History:
         state = process.engine.state
         if state.working.orders or state.effects_under_way:
             return False
-        return not any(p.state in ("ordering", "closing") for p in state.working.positions.values())
+        if any(pair.state == SIGNALLED for pair in state.working.pairs.values()):
+            return False
+        return not any(p.state in (ORDERING, CLOSING) for p in state.working.positions.values())
 
     def _unrest(self) -> str:
         process = self.process

@@ -14,12 +14,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from dirigent.daemon import paper_file
+from persistence.lock import holder_pid
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 COMMAND = (sys.executable, "-m", "dirigent.command_line")
 DATABASE = "engine.sqlite"
 PATIENCE_S = 20.0
-"""For what happens at once on an idle machine; a test that runs into it has failed."""
+"""For what happens at once on an idle machine; whoever runs into it has failed."""
+
+
+class DaemonFault(Exception):
+    """A process did not do what it was waited for; the message has what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ class Place:
 
     def document(self, *arguments: str, patience_s: float = PATIENCE_S) -> Any:
         ended = self.run(*arguments, "--json", patience_s=patience_s)
-        assert ended.returncode == 0, ended.stderr
+        if ended.returncode != 0:
+            raise DaemonFault(f"dirigent {' '.join(arguments)}: {ended.stderr}")
         return json.loads(ended.stdout)
 
 
@@ -75,13 +81,18 @@ class Daemon:
     """One `dirigent trade`. It is killed at the end of the `with` unless it has ended before."""
 
     def __init__(
-        self, place: Place, *arguments: str, module: str = COMMAND[-1], log: Path | None = None
+        self,
+        place: Place,
+        *arguments: str,
+        module: str = COMMAND[-1],
+        module_words: tuple[str, ...] = (),
+        log: Path | None = None,
     ) -> None:
         self.place = place
         self._heard = log or place.directory / "daemon.log"
         with self._heard.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, "trade", *arguments],
+                [sys.executable, "-m", module, *module_words, "trade", *arguments],
                 cwd=place.directory,
                 env=surroundings(),
                 stdin=subprocess.DEVNULL,
@@ -99,6 +110,10 @@ class Daemon:
     @property
     def said(self) -> str:
         return self._heard.read_text()
+
+    def has_database(self) -> bool:
+        """From the moment at which its resumption begins."""
+        return holder_pid(self.place.database) == self.process.pid
 
     def is_trading(self) -> bool:
         return "dirigent: paper trading" in self.said
@@ -138,6 +153,6 @@ def wait_until(
         ended = process is not None and process.poll() is not None
         if ended and holds():
             return
-        assert not ended, complaint()
-        assert time.monotonic() < until_s, complaint()
+        if ended or time.monotonic() > until_s:
+            raise DaemonFault(complaint())
         time.sleep(0.01)

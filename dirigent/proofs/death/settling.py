@@ -1,0 +1,44 @@
+"""The end of a proof: nobody dies any more, everything is sold, and both books are compared."""
+
+import time
+
+from dirigent.proofs.death.book_keeping import differences
+from dirigent.proofs.death.configurations import Market, only_leaving
+from dirigent.proofs.death.daemons import Daemon, DaemonFault, Place
+from fsm.order import ORDER
+from fsm.position import POSITION
+from persistence import queries
+
+PATIENCE_S = 30.0
+
+
+def settle(place: Place, market: Market) -> None:
+    """Runs the engine without a signal until no order and no position lives. Raises DaemonFault."""
+    place.configure(only_leaving(market))
+    until_s = time.monotonic() + PATIENCE_S
+    with Daemon(place) as daemon:
+        daemon.wait_until_trading()
+        while living := _living(place):
+            if time.monotonic() > until_s:
+                raise DaemonFault(f"{PATIENCE_S:.0f} s after the last death there still live {living}")
+            time.sleep(0.1)
+        if daemon.stop() != 0:
+            raise DaemonFault(daemon.said)
+
+
+def _living(place: Place) -> list[str]:
+    orders = [row["client_order_id"] for row in queries.orders(place.database) if _lives(ORDER.finals, row)]
+    return orders + [row["id"] for row in queries.positions(place.database) if _lives(POSITION.finals, row)]
+
+
+def _lives(finals: frozenset[str], row: dict[str, object]) -> bool:
+    return row["state"] not in finals
+
+
+def settled_differences(place: Place, market: Market) -> list[str]:
+    """Coins, money, trades, orders and intents of the two books, and the journal; empty when all agree."""
+    try:
+        settle(place, market)
+    except DaemonFault as fault:
+        return [str(fault)]
+    return differences(place.database, place.exchange_file)
