@@ -13,11 +13,21 @@ from dirigent.proofs.death.wal import HEADER_SIZE
 SENDS_BEFORE_COMMIT = "tests.proofs.death.sends_before_commit"
 
 
+SYMPTOMS = ("is at the exchange and not in the store", "times in the exchange's book", "order_unbooked")
+"""An order that the engine knows nothing of, as the books, the exchange or reconciliation tell it."""
+ROUNDS = 3
+"""When the kills fall is the machine's to say: a round may kill at harmless moments only."""
+
+
 def test_an_engine_that_sends_before_it_commits_is_found_out(tmp_path: Path) -> None:
-    toll = kill_at_random(tmp_path, 5, 20240503, lambda _: None, SENDS_BEFORE_COMMIT)
-    assert any("is at the exchange and not in the store" in one for one in toll.wrong) or any(
-        "times in the exchange's book" in one for one in toll.wrong
-    ), toll.wrong
+    wrong: list[str] = []
+    for number in range(ROUNDS):
+        place = tmp_path / str(number)
+        place.mkdir()
+        wrong += kill_at_random(place, 5, 20240503 + number, lambda _: None, SENDS_BEFORE_COMMIT).wrong
+        if any(symptom in one for one in wrong for symptom in SYMPTOMS):
+            return
+    raise AssertionError(wrong)
 
 
 def test_a_log_cut_before_its_last_sync_is_found_out(tmp_path: Path) -> None:
