@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dirigent.settings_sections import StrategyChoice
+from dirigent.configuration.sections import StrategyChoice
 from dirigent.wiring import Engine, Parts, build
 from persistence.store import SqliteStore
 from services.clocks import GivenClock

@@ -9,9 +9,9 @@ from fsm.position import ORDERING, POSITION
 from fsm.records import OrderRecord, PositionRecord, Record, changes_between
 from fsm.table import Table
 from persistence.store import SqliteStore
-from services.exit_levels import write_rules
+from services.deals.exit_levels import write_rules
+from services.deals.order_ids import order_id, position_id
 from services.messages import PairRules
-from services.order_ids import order_id, position_id
 
 BATCH = 500
 STRATEGY = (

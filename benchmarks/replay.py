@@ -13,8 +13,8 @@ from time import perf_counter
 
 from benchmarks.series import write_bars
 from dirigent import replaying
-from dirigent.settings import Settings
-from dirigent.settings_sections import PairSection, StrategyChoice
+from dirigent.configuration.sections import PairSection, StrategyChoice
+from dirigent.configuration.settings import Settings
 
 BARS = 60_000
 RUNS = 3

@@ -28,7 +28,7 @@ def _start(made: Bench) -> list[str]:
     state = StateManagementService(made.store, made.store, made.clock)
     state.rebuild(stored)
     rebuilt_s = perf_counter()
-    if len(state.working.positions) != POSITIONS or state.ledger.exposure == ZERO:
+    if len(state.working.positions) != POSITIONS or state.commitments.exposure == ZERO:
         raise RuntimeError("not every position came back")
     return [
         f"{POSITIONS} positions and orders: read and verified in {loaded_s - started_s:.3f} s,"

@@ -9,8 +9,8 @@ from typing import Any
 from dirigent.wiring import Engine
 from fsm.commit import Progress
 from services.ports import Clock
-from services.reconciler import Reconciler
-from services.reconciliation_plan import told
+from services.reconciliation.plan import told
+from services.reconciliation.reconciler import Reconciler
 from services.resumption import checkpoint_of
 
 CHECKPOINTS_A_BEAT = 50

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from dirigent.configuration.problems import Problem, SettingsError
 from dirigent.logging_secrets import masked, masked_text, redact
-from dirigent.settings_problems import Problem, SettingsError
 
 if TYPE_CHECKING:
     from loguru import Record
 
-    from dirigent.settings_sections import LoggingSection
+    from dirigent.configuration.sections import LoggingSection
 
 _LEVELS_BY_VERBOSITY = ("WARNING", "INFO", "DEBUG")
 _LINE = "{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}Z {level: <7} {message}{extra}"

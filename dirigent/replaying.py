@@ -13,9 +13,9 @@ from time import perf_counter
 
 import click
 
+from dirigent.configuration.sections import PairSection, PaperSection
+from dirigent.configuration.settings import Settings, pair_rules, risk_limits, strategy_choices
 from dirigent.replay_report import Curve, Played, print_report, report_of
-from dirigent.settings import Settings, pair_rules, risk_limits, strategy_choices
-from dirigent.settings_sections import PairSection, PaperSection
 from dirigent.wiring import Engine, Parts, build
 from fsm.commit import StoreError
 from fsm.values import quote_of
@@ -26,7 +26,7 @@ from services.messages import FeedEnded
 from services.order_execution import OrderTimings
 from services.resumption import resume
 from services.state_management import OrderNews
-from services.working_set import WorkingSet
+from services.turns.working_set import WorkingSet
 
 DEFAULT_BALANCE = Decimal(10_000)
 """Of the quote currency, when nothing is configured."""

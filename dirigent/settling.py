@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from dirigent.daemon import all_rules, paper_file, silent
-from dirigent.settings import Settings, pair_rules, paper_settings, risk_limits, strategy_choices
-from dirigent.wiring import Engine, Parts, build
+from dirigent.assembly import all_rules, assemble
+from dirigent.configuration.settings import Settings, pair_rules
+from dirigent.venues import Venue, opened, paper_file
+from dirigent.wiring import Engine
 from fsm.records import OrderRecord, PairRecord, PositionRecord
 from persistence.standing import standing
 from persistence.store import SqliteStore
 from services.clocks import SystemClock
-from services.decisions import CannotDecide, Decisions
-from services.exchanges.paper import PaperExchange
 from services.exchanges.paper_file import audit
-from services.reconciler import Reconciler, baselines_in
-from services.reconciliation import compare, questions
-from services.reconciliation_plan import Account, Beliefs, Kind, Plan
+from services.reconciliation.comparison import compare, questions
+from services.reconciliation.decisions import CannotDecide, Decisions
+from services.reconciliation.plan import Account, Beliefs, Kind, Plan
+from services.reconciliation.reconciler import Reconciler, baselines_in
 from services.resumption import resume
 
 PATIENCE_S = 10.0
@@ -53,7 +53,7 @@ class Session:
     """An engine that trades nothing: only what a person decides happens, through the same tables as ever."""
 
     engine: Engine
-    exchange: PaperExchange
+    exchange: Venue
     reconciler: Reconciler
     decisions: Decisions
 
@@ -131,15 +131,8 @@ async def session(settings: Settings, person: str) -> AsyncIterator[Session]:
     with SqliteStore.open(settings.database, mode=settings.mode, exchange=settings.exchange.id) as store:
         stored = store.load()
         rules = all_rules(settings, stored)
-        exchange = PaperExchange(
-            paper_file(settings.database), symbols=list(rules), settings=paper_settings(settings), clock=clock
-        )
-        await exchange.open()
-        try:
-            strategies = {**dict.fromkeys(rules, (silent(),)), **strategy_choices(settings)}
-            engine = build(Parts(store, exchange, clock, rules, strategies, risk_limits(settings)))
+        async with opened(settings, list(rules), clock) as exchange:
+            engine = assemble(settings, rules, store, exchange, clock)
             await resume(engine.orchestrator, exchange, stored, engine.symbols, PATIENCE_S, for_a_person=True)
             reconciler = Reconciler(engine.orchestrator, exchange, store)
             yield Session(engine, exchange, reconciler, Decisions(engine.orchestrator, person))
-        finally:
-            await exchange.close()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.deal_orders import DealOrders
+from services.deals.deal_orders import DealOrders
 from services.market_data_analyzer import MarketDataAnalyzer
 from services.messages import PairRules, RiskLimits
 from services.order_execution import OrderExecutionService, OrderTimings

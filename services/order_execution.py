@@ -11,14 +11,14 @@ from fsm.commit import OutboxRow
 from fsm.order import FILLED, PARTIALLY_FILLED, SUBMITTING, UNKNOWN
 from fsm.records import Fill, OrderRecord
 from fsm.values import MONEY, ZERO, Verdict
-from services.bindings import Bindings
-from services.booking import book_on_order
-from services.deal_orders import DealOrders, is_awaited
+from services.deals.booking import book_on_order
+from services.deals.deal_orders import DealOrders, is_awaited
 from services.messages import CancelRefused, OrderRefused, OrderReport, OrderRequest, OrderStatus
 from services.ports import OrderDesk
 from services.state_management import OrderNews, StateManagementService
-from services.turn import Effect, Happening, LookUp, Turn
-from services.turn_runner import note_anomaly
+from services.turns.bindings import Bindings
+from services.turns.turn import Effect, Happening, LookUp, Turn
+from services.turns.turn_runner import note_anomaly
 
 _ENDED = machine.ORDER.finals
 

@@ -100,7 +100,7 @@ async def refresh_balance(orchestrator: TradingOrchestrator, account: Account) -
     if state.metrics.transitions != transitions:
         return  # something was booked meanwhile: the answer may be older than the engine's own sum
     for quote in quotes & set(balances):
-        state.ledger.quote_total = MONEY.add(balances[quote].free, balances[quote].used)
+        state.commitments.quote_total = MONEY.add(balances[quote].free, balances[quote].used)
 
 
 async def _configure(orchestrator: TradingOrchestrator, symbols: Sequence[str]) -> None:

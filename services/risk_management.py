@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from fsm.records import PairRecord
 from fsm.values import MONEY, ZERO, Verdict
-from services.booking import floor_to_step
+from services.deals.booking import floor_to_step
 from services.market_data_analyzer import MarketDataAnalyzer, MarketView
 from services.messages import MarketRules, PairRules, RiskLimits
 from services.state_management import StateManagementService
-from services.turn import Turn
+from services.turns.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class RiskManagementService:
 
     def equity(self) -> Decimal:
         """Quote currency at the exchange plus every holding of ours at its last price."""
-        total = self.state.ledger.quote_total
+        total = self.state.commitments.quote_total
         for position in self.state.working.positions.values():
             if position.quantity:
                 last = self.market.market(position.symbol).last
@@ -109,25 +109,25 @@ class RiskManagementService:
         return ZERO if start is None else MONEY.subtract(Decimal(start), self.equity())
 
     def max_deals_of_pair(self, proposal: Proposal) -> Verdict:
-        have, limit = self.state.ledger.deals_of[proposal.rules.symbol], proposal.rules.max_deals
+        have, limit = self.state.commitments.deals_of[proposal.rules.symbol], proposal.rules.max_deals
         return Verdict("max_deals", have < limit, f"{have}/{limit} deals of {proposal.rules.symbol}")
 
     def max_open_deals(self, proposal: Proposal) -> Verdict:
-        have, limit = self.state.ledger.deals, self.limits.max_open_deals
+        have, limit = self.state.commitments.deals, self.limits.max_open_deals
         return Verdict("max_open_deals", have < limit, f"{have}/{limit} deals in total")
 
     def max_exposure_of_pair(self, proposal: Proposal) -> Verdict:
-        bound = self.state.ledger.exposure_of[proposal.rules.symbol]
+        bound = self.state.commitments.exposure_of[proposal.rules.symbol]
         would_be = MONEY.add(bound, proposal.rules.deal_quota)
         return _within("max_pair_exposure", would_be, proposal.rules.max_exposure)
 
     def max_exposure(self, proposal: Proposal) -> Verdict:
-        bound = self.state.ledger.exposure
+        bound = self.state.commitments.exposure
         would_be = MONEY.add(bound, proposal.rules.deal_quota)
         return _within("max_exposure", would_be, self.limits.max_exposure)
 
     def balance(self, proposal: Proposal) -> Verdict:
-        have = self.state.ledger.available
+        have = self.state.commitments.available
         need = MONEY.multiply(proposal.rules.deal_quota, 1 + self.limits.fee_reserve)
         return Verdict("balance", have >= need, f"{have:f} available, {need:f} needed")
 

@@ -11,12 +11,12 @@ from loguru import logger
 
 from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreError
 from fsm.records import OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
-from services.ledger import Ledger
 from services.messages import Balance, OrderReport
 from services.metrics import EngineMetrics
 from services.ports import Archive, Clock, Store
-from services.turn import Effect, LookUp, Turn
-from services.working_set import WorkingSet
+from services.turns.commitments import Commitments
+from services.turns.turn import Effect, LookUp, Turn
+from services.turns.working_set import WorkingSet
 
 Work = Callable[[Turn], None]
 CarryOut = Callable[[Effect], Coroutine[Any, Any, None]]
@@ -58,7 +58,7 @@ class StateManagementService:
         self.archive = archive
         self.clock = clock
         self.working = WorkingSet(archive)
-        self.ledger = Ledger()
+        self.commitments = Commitments()
         self.metrics = EngineMetrics()
         self.facts: dict[str, str] = {}
         self.balances: dict[str, Balance] = {}
@@ -89,7 +89,7 @@ class StateManagementService:
         for record in (*stored.pairs, *stored.permissions, *stored.orders, *stored.positions):
             self.working.put(record)
         for position in self.working.positions.values():
-            self.ledger.replace(None, position)
+            self.commitments.replace(None, position)
             self.working.refresh_watch(position)
 
     def next_position_number(self) -> int:
@@ -138,7 +138,7 @@ class StateManagementService:
         for key, record in turn.staged.items():
             before = turn.before[key]
             if isinstance(record, PositionRecord):
-                self.ledger.replace(before if isinstance(before, PositionRecord) else None, record)
+                self.commitments.replace(before if isinstance(before, PositionRecord) else None, record)
             known = batch.records.get(key)
             base = known[1] if known else (before.version if before else 0)
             batch.records[key] = (record, base)
@@ -195,7 +195,7 @@ class StateManagementService:
             for key, record in turn.staged.items():
                 before = turn.before[key]
                 if isinstance(record, PositionRecord):
-                    self.ledger.replace(record, before if isinstance(before, PositionRecord) else None)
+                    self.commitments.replace(record, before if isinstance(before, PositionRecord) else None)
 
     def pair(self, symbol: str) -> PairRecord:
         record = self._overlay.get(("pair", symbol))

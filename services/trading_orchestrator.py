@@ -18,17 +18,17 @@ from fsm.position import ENTRY_WENT_STALE, EXIT_TRIGGERED, OPEN, ORDERING
 from fsm.records import PairRecord, PermissionRecord, PositionRecord
 from fsm.table import DEADLINE_PASSED
 from fsm.values import ExitReason, Side, Verdict
-from services.bindings import Bindings, bind
-from services.exit_levels import Watch, read_rules
+from services.deals.exit_levels import Watch, read_rules
+from services.deals.pair_coordination import PairCoordination, accept_signal, remember_signal
 from services.market_data_analyzer import MarketDataAnalyzer
 from services.messages import BadTick, Signal, Tick
 from services.order_execution import OrderExecutionService
-from services.pair_coordination import PairCoordination, accept_signal, remember_signal
 from services.risk_management import RiskManagementService, day_of, next_day_ms
 from services.signal_aggregation import SignalAggregationService, StrategyFailed
 from services.state_management import OrderNews, StateManagementService, Work
-from services.turn import Effect, Turn, Update
-from services.turn_runner import TurnRunner, quarantine, rearm_deadline
+from services.turns.bindings import Bindings, bind
+from services.turns.turn import Effect, Turn, Update
+from services.turns.turn_runner import TurnRunner, quarantine, rearm_deadline
 
 
 @dataclass(slots=True)

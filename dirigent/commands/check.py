@@ -8,7 +8,7 @@ import click
 from dirigent.commands.common import Common, Refused, common_options, pass_common
 
 if TYPE_CHECKING:
-    from dirigent.settings import Settings
+    from dirigent.configuration.settings import Settings
 
 
 @click.command(epilog="Example: dirigent -c dirigent.toml -c mine.toml check")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dirigent.settings_problems import SettingsError
+from dirigent.configuration.problems import SettingsError
 from fsm.commit import StoreConflict, StoreError
 
 if TYPE_CHECKING:
-    from dirigent.settings import Settings
+    from dirigent.configuration.settings import Settings
 
 DEFAULT_FILE = "dirigent.toml"
 
@@ -50,7 +50,7 @@ class Common:
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> "Settings":
         """Loads the configuration. Raises SettingsError."""
-        from dirigent.settings import load_settings
+        from dirigent.configuration.settings import load_settings
 
         flags = dict(overrides or {})
         if self.database is not None:

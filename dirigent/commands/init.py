@@ -16,7 +16,7 @@ def init(file: str) -> None:
     FILE is dirigent.toml unless named. It states every key with its default and unit, and runs the
     demonstration as it stands. A file that exists is never overwritten.
     """
-    from dirigent.sample_config import sample_configuration
+    from dirigent.configuration.sample import sample_configuration
 
     try:
         with Path(file).open("x", encoding="utf-8") as new:

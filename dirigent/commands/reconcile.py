@@ -12,9 +12,9 @@ import click
 from dirigent.commands.common import Common, Failed, Refused, common_options, json_option, pass_common
 
 if TYPE_CHECKING:
-    from dirigent.settings import Settings
+    from dirigent.configuration.settings import Settings
     from dirigent.settling import Session
-    from services.reconciliation_plan import Plan
+    from services.reconciliation.plan import Plan
 
 _QUESTIONS = {
     "apply": "Apply what is certain, and stop the pairs of the rest?",
@@ -123,8 +123,8 @@ def _settle(
 ) -> None:
     from dirigent.output import print_json
     from dirigent.settling import session
-    from services.decisions import CannotDecide
     from services.exchanges.paper_file import ExchangeFileError
+    from services.reconciliation.decisions import CannotDecide
 
     async def run() -> "str | Plan":
         async with session(settings, person) as held:
@@ -158,7 +158,7 @@ def _ways(
 
 def _print(plan: "Plan", *, as_json: bool) -> None:
     from dirigent.output import print_json, print_object
-    from services.reconciliation_plan import told
+    from services.reconciliation.plan import told
 
     rows = [told(row) for row in plan.differences]
     if as_json:

@@ -9,7 +9,7 @@ import click
 from dirigent.commands.common import Common, Refused, common_options, json_option, pass_common
 
 if TYPE_CHECKING:
-    from dirigent.settings import Settings
+    from dirigent.configuration.settings import Settings
 
 
 @click.command(epilog="Example: dirigent replay bars.csv.gz --json")
@@ -28,8 +28,8 @@ def replay(common: Common, files: tuple[str, ...], as_json: bool) -> None:
     """
     settings = _configured(common)
     from dirigent import replaying
+    from dirigent.configuration.sections import LoggingSection
     from dirigent.logging_setup import configure_logging
-    from dirigent.settings_sections import LoggingSection
     from services.exchanges.recording_faults import RecordingError
 
     configure_logging(LoggingSection(level="WARNING"), verbosity=common.verbosity)
@@ -40,8 +40,8 @@ def replay(common: Common, files: tuple[str, ...], as_json: bool) -> None:
 
 
 def _configured(common: Common) -> "Settings | None":
-    from dirigent.settings import load_settings
-    from dirigent.settings_layers import PREFIX
+    from dirigent.configuration.layers import PREFIX
+    from dirigent.configuration.settings import load_settings
 
     configured = common.configuration_files()
     surrounded = any(name.startswith(PREFIX) for name in os.environ)

@@ -34,17 +34,18 @@ def trade(common: Common, duration_s: float | None, ticks: int | None, live: boo
     second one at once; the same command goes on where it stopped, also after a crash.
     """
     settings = common.settings()
-    from dirigent import daemon
+    from dirigent import daemon, venues
     from dirigent.logging_secrets import secrets_in
     from dirigent.logging_setup import configure_logging
+    from dirigent.running import Limits
     from services.exchanges.paper_file import ExchangeFileError
 
     configure_logging(
         settings.logging, verbosity=common.verbosity, secrets=secrets_in(settings.exchange.options)
     )
     try:
-        sys.exit(daemon.run(settings, duration_s=duration_s, ticks=ticks, live=live))
-    except daemon.Refused as error:
+        sys.exit(daemon.run(settings, Limits(duration_s, ticks), live=live))
+    except venues.Refused as error:
         raise Refused(str(error)) from None
     except ExchangeFileError as error:
         raise Failed(str(error)) from None

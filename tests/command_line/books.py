@@ -21,7 +21,7 @@ from fsm.records import (
 )
 from fsm.values import Verdict
 from persistence.store import SqliteStore
-from services.booking import book_on_order
+from services.deals.booking import book_on_order
 
 NOON_MS = 1_767_268_800_000
 """2026-01-01T12:00:00Z."""

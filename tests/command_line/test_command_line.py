@@ -10,7 +10,7 @@ import pytest
 
 from dirigent.command_line import _COMMANDS, main
 from dirigent.commands.common import DEFAULT_FILE, Common
-from dirigent.settings import DEFAULT_FILE as SETTINGS_DEFAULT_FILE
+from dirigent.configuration.settings import DEFAULT_FILE as SETTINGS_DEFAULT_FILE
 from tests.command_line.running import COMMAND, ROOT, invoke, spawn
 
 HEAVY = ("pydantic", "pydantic_settings", "rich", "sqlite_utils", "loguru", "transitions", "sqlite3")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dirigent.settings import load_settings
+from dirigent.configuration.settings import load_settings
 from dirigent.settling import Session, session
 from persistence.store import SqliteStore
 from services.messages import OrderRequest
@@ -30,7 +30,7 @@ BOUGHT = OrderRequest("webui00000000001", "BTC/USDT", "buy", "market", Decimal("
 @pytest.fixture(autouse=True)
 def _configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "dirigent.toml").write_text(CONFIGURATION, encoding="utf-8")
-    monkeypatch.setattr("services.reconciler.PAUSE_S", 0)
+    monkeypatch.setattr("services.reconciliation.reconciler.PAUSE_S", 0)
 
 
 def with_account(act: Callable[[Session], Awaitable[object]]) -> None:

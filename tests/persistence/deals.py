@@ -18,7 +18,7 @@ from fsm.records import (
 from fsm.values import Verdict
 from persistence.store import SqliteStore
 from persistence.subjects import SUBJECT_TABLES
-from services.booking import book_on_order
+from services.deals.booking import book_on_order
 
 R = TypeVar("R", bound=Record)
 SYMBOL = "BTC/USDT"

@@ -15,8 +15,8 @@ from services.exchanges.paper import PaperExchange, PaperSettings
 from services.exchanges.paper_file import audit
 from services.exchanges.price_point import PricePoint
 from services.messages import OrderReport, OrderRequest, PairRules, QueryFailed
-from services.reconciler import Reconciler
-from services.reconciliation_plan import Difference, Kind, Plan
+from services.reconciliation.plan import Difference, Kind, Plan
+from services.reconciliation.reconciler import Reconciler
 from services.resumption import resume
 from services.state_management import OrderNews
 from tests.services.bench import External

@@ -9,9 +9,9 @@ import pytest
 from fsm.values import ZERO
 from persistence import queries
 from persistence.verification import verify
-from services.decisions import CannotDecide, Decisions
 from services.messages import OrderReport, OrderRequest
-from services.reconciliation_plan import Kind
+from services.reconciliation.decisions import CannotDecide, Decisions
+from services.reconciliation.plan import Kind
 from services.state_management import OrderNews
 from tests.reconciliation.accounts import ADA, BTC, Desk, foreign, traded
 from tests.reconciliation.test_differences import open_deal, resting_entry

@@ -5,9 +5,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from persistence.verification import verify
+from services.deals.order_ids import order_id, position_id
 from services.messages import OrderReport, OrderStatus
-from services.order_ids import order_id, position_id
-from services.reconciliation_plan import Kind, Settlement
+from services.reconciliation.plan import Kind, Settlement
 from services.state_management import OrderNews
 from tests.reconciliation.accounts import ADA, BTC, Desk, foreign, only, traded
 

@@ -8,7 +8,7 @@ import pytest
 
 import run_realtime_trading
 from services.messages import OrderReport, QueryFailed
-from services.reconciliation_plan import Kind
+from services.reconciliation.plan import Kind
 from services.resumption import resume
 from tests.reconciliation.accounts import ADA, Desk, traded
 from tests.reconciliation.test_differences import resting_entry

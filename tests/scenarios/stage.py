@@ -11,8 +11,8 @@ from dirigent.wiring import Engine, Parts, build
 from fsm.commit import Progress
 from persistence.store import SqliteStore
 from run_realtime_trading import watch_orders
-from services.booking import floor_to_step
 from services.clocks import GivenClock
+from services.deals.booking import floor_to_step
 from services.resumption import checkpoint_of, resume
 from services.trading_orchestrator import Decision
 from tests.scenarios.faulty_exchange import FaultyExchange, StoryPrices

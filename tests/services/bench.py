@@ -11,9 +11,9 @@ from dirigent.wiring import Choice, Engine, Memory, Parts, build
 from fsm.records import OrderRecord, PairRecord, PositionRecord
 from persistence.store import SqliteStore
 from services.clocks import GivenClock
+from services.deals.order_ids import position_id
 from services.messages import OrderReport, PairRules, RiskLimits
 from services.order_execution import OrderTimings
-from services.order_ids import position_id
 from services.ports import Clock
 from services.resumption import Resumption, resume
 from services.state_management import OrderNews

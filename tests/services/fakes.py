@@ -15,16 +15,16 @@ from fsm.order import ORDER
 from fsm.position import POSITION
 from fsm.records import OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
 from fsm.values import Verdict
-from services.bindings import Bindings
 from services.clocks import GivenClock
-from services.exit_levels import Watch, write_rules
+from services.deals.exit_levels import Watch, write_rules
 from services.messages import BadSignal, BadTick, PairRules, RiskLimits, Signal, Tick
 from services.metrics import EngineMetrics
 from services.signal_aggregation import StrategyFailed
 from services.state_management import CarryOut, OrderNews, Work
 from services.strategies.external import External
 from services.trading_orchestrator import TradingOrchestrator
-from services.turn import Effect, Turn
+from services.turns.bindings import Bindings
+from services.turns.turn import Effect, Turn
 from tests.services.reports import PAIR
 
 NOW_MS = 1_700_000_000_000

@@ -157,10 +157,10 @@ async def a_busy_hour(seed: int, path: Path) -> None:
         await bench.update()
         assert bench.permission() == "active", bench.engine.state.permission(PAIR).reason
         deals = bench.every_position()
-        ledger = bench.engine.state.ledger
+        commitments = bench.engine.state.commitments
         assert desk.book.ledger.total("ADA") == sum(deal.quantity + deal.dust for deal in deals)
-        assert desk.book.ledger.total("USDT") == ledger.quote_total
-        assert ledger.deals == len(bench.engine.state.working.positions)
+        assert desk.book.ledger.total("USDT") == commitments.quote_total
+        assert commitments.deals == len(bench.engine.state.working.positions)
         assert len(desk.asked("create")) == len(set(desk.asked("create")))
 
 

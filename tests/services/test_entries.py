@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.order_ids import base36, order_id, position_id
+from services.deals.order_ids import base36, order_id, position_id
 from tests.services.bench import Plan, limit_rules, market_rules, running
 from tests.services.desks import ScriptedDesk
 from tests.services.reports import PAIR, cancelled, closed, trade
@@ -87,7 +87,7 @@ async def test_an_entry_that_is_too_old_is_replaced_as_often_as_allowed_and_then
         assert len(set(bench.desk.asked("create"))) == 3
         assert bench.position(deal).state == "abandoned"
         assert bench.pair().state == "idle"
-        assert bench.engine.state.ledger.reserved == 0
+        assert bench.engine.state.commitments.reserved == 0
 
 
 async def test_an_entry_is_left_to_rest_until_its_age_is_reached(tmp_path: Path) -> None:

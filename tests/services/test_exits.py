@@ -67,7 +67,7 @@ async def test_fees_on_both_sides_are_part_of_the_result(tmp_path: Path) -> None
         assert bench.position(deal).realized_pnl == 55 - 50 - Decimal("0.05") - Decimal("0.055")
         balance = (await bench.desk.fetch_balance())["USDT"].total
         assert balance == Decimal(1000) + bench.position(deal).realized_pnl
-        assert bench.engine.state.ledger.quote_total == balance
+        assert bench.engine.state.commitments.quote_total == balance
 
 
 async def test_a_deal_that_does_not_listen_stays_when_the_signal_says_sell(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ async def test_a_rest_too_small_to_sell_ends_as_dust_whose_cost_is_booked(tmp_pa
         ended = bench.position(deal)
         assert (ended.state, ended.dust, ended.quantity) == ("closed", Decimal("0.3"), Decimal(0))
         assert ended.realized_pnl == Decimal(-3)
-        assert bench.engine.state.ledger.exposure == 0
+        assert bench.engine.state.commitments.exposure == 0
 
 
 async def test_a_holding_that_lost_its_worth_ends_as_dust(tmp_path: Path) -> None:

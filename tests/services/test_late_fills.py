@@ -35,7 +35,7 @@ async def test_a_fill_after_a_deal_was_given_up_brings_it_back(
         assert bench.position().id == deal
         assert (bench.position().state, bench.position().quantity) == ("open", Decimal(10))
         assert bench.pair().state == "open"
-        assert bench.engine.state.ledger.deals == 1
+        assert bench.engine.state.commitments.deals == 1
         assert bench.permission() == "active"
 
 

@@ -86,7 +86,7 @@ async def test_a_refused_entry_order_gives_the_deal_up_and_frees_the_pair(tmp_pa
         assert bench.order(entry).reason == "insufficient funds"
         assert bench.position(bench.order(entry).position_id).reason == "insufficient funds"
         assert bench.pair().state == "idle"
-        assert bench.engine.state.ledger.reserved == 0
+        assert bench.engine.state.commitments.reserved == 0
 
 
 async def test_a_market_order_that_expires_partly_filled_is_an_open_position_of_what_filled(

@@ -52,16 +52,16 @@ async def books_after(reports: list[OrderReport], at_once: bool) -> dict[str, ob
             else:
                 await bench.hear(*reports)
             order, position = bench.order(ENTRY), bench.position(deal)
-            ledger = bench.engine.state.ledger
+            commitments = bench.engine.state.commitments
             assert bench.permission() == "active"
             ends = ("state", "filled", "cost", "fee_base", "fee_quote")
             books = ("state", "bought", "spent", "fee_base", "fee_quote", "quantity", "dust", "realized_pnl")
             return {
                 **{f"order.{name}": getattr(order, name) for name in ends},
                 **{f"position.{name}": getattr(position, name) for name in books},
-                "exposure": ledger.exposure,
-                "reserved": ledger.reserved,
-                "money": ledger.quote_total,
+                "exposure": commitments.exposure,
+                "reserved": commitments.reserved,
+                "money": commitments.quote_total,
             }
 
 

@@ -117,7 +117,7 @@ async def test_a_quota_is_reserved_until_it_is_spent_or_given_back(tmp_path: Pat
         entry = bench.position().entry_order_id
         assert await reason_of(bench, OTHER) == "balance: 50 available, 100.200 needed"
         await bench.hear(cancelled(entry))
-        assert bench.engine.state.ledger.available == Decimal(150)
+        assert bench.engine.state.commitments.available == Decimal(150)
         assert await reason_of(bench, OTHER) == ""
 
 
@@ -130,7 +130,7 @@ async def test_exposure_is_what_the_holdings_cost_and_entries_may_spend(tmp_path
         entry = bench.position().entry_order_id
         assert await reason_of(bench, OTHER) == "max_exposure: 200 with this deal, limit 195"
         await bench.hear(cancelled(entry, trade("f1", entry, "9.5")))
-        assert bench.engine.state.ledger.exposure == Decimal(95)
+        assert bench.engine.state.commitments.exposure == Decimal(95)
         assert await reason_of(bench, OTHER) == ""
 
 
@@ -143,7 +143,7 @@ async def test_deals_are_counted_per_pair_and_in_total(tmp_path: Path) -> None:
         assert await reason_of(bench) == ""
         assert await reason_of(bench) == "max_deals: 1/1 deals of ADA/USDT"
         assert await reason_of(bench, OTHER) == ""
-        assert bench.engine.state.ledger.deals == 2
+        assert bench.engine.state.commitments.deals == 2
 
 
 class CountingStore:
@@ -206,8 +206,8 @@ async def test_a_commit_that_fails_releases_what_its_turns_had_reserved(tmp_path
             decisions = await asyncio.gather(*(handle({"id": s, "symbol": s}) for s in symbols))
             assert not any(decision.taken for decision in decisions)
             assert str(fault) in decisions[0].because
-            ledger = bench.engine.state.ledger
-            assert (ledger.deals, ledger.reserved, ledger.exposure) == (0, ZERO, ZERO)
+            commitments = bench.engine.state.commitments
+            assert (commitments.deals, commitments.reserved, commitments.exposure) == (0, ZERO, ZERO)
             assert bench.desk.requests == []
         decisions = await asyncio.gather(*(handle({"id": s, "symbol": s}) for s in symbols))
         assert sum(decision.taken for decision in decisions) == 10

@@ -17,7 +17,7 @@ from services.clocks import GivenClock
 from services.messages import RiskLimits
 from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
-from services.turn import Turn
+from services.turns.turn import Turn
 from tests.services.bench import NOW_MS, Bench, Plan, limit_rules, market_rules, running, started, ticker
 from tests.services.desks import MarketDesk, ScriptedDesk
 from tests.services.reports import MARKET, PAIR, cancelled, closed, trade
@@ -166,7 +166,7 @@ async def test_a_fault_that_lasts_while_reservations_are_released_reaches_every_
             *(bench.orchestrator.handle_buy_signal({"id": s, "symbol": s}) for s in SYMBOLS)
         )
     assert not any(decision.taken for decision in decisions)
-    assert bench.engine.state.ledger.deals == 0
+    assert bench.engine.state.commitments.deals == 0
 
 
 async def test_a_conflict_in_the_store_reaches_the_caller(start: Starter) -> None:
@@ -245,7 +245,7 @@ async def test_the_books_do_not_depend_on_the_threads_decimal_context(tmp_path: 
         plan = Plan(MarketDesk(clock, fee="0.001", quote="12345.6789"), market_rules(), clock=clock)
         async with running(tmp_path / "d.sqlite", plan) as bench:
             await bench.enter("9.87")
-            ledger, book = bench.engine.state.ledger, plan.desk.book  # type: ignore[attr-defined]
+            ledger, book = bench.engine.state.commitments, plan.desk.book  # type: ignore[attr-defined]
             assert ledger.exposure == Decimal("99.687")
             await bench.price("10.11")
             assert ledger.quote_total == book.ledger.total("USDT")

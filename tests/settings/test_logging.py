@@ -11,10 +11,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from loguru import logger
 
+from dirigent.configuration.problems import SettingsError
+from dirigent.configuration.sections import LoggingSection
 from dirigent.logging_secrets import MASK, forget_secrets, masked, masked_text, redact, secrets_in
 from dirigent.logging_setup import configure_logging
-from dirigent.settings_problems import SettingsError
-from dirigent.settings_sections import LoggingSection
 
 SECRET = "Zx81-very-private"
 

@@ -3,8 +3,9 @@
 from decimal import Decimal
 from pathlib import Path
 
-from dirigent.sample_config import sample_configuration
-from dirigent.settings import (
+from dirigent.configuration.sample import sample_configuration
+from dirigent.configuration.sections import PairSection
+from dirigent.configuration.settings import (
     Settings,
     load_settings,
     pair_rules,
@@ -12,7 +13,6 @@ from dirigent.settings import (
     risk_limits,
     strategy_choices,
 )
-from dirigent.settings_sections import PairSection
 from services.exchanges.paper import PaperSettings
 from services.messages import PairRules, RiskLimits
 from tests.settings.writing import PAIR, written

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from dirigent.settings import load_settings
-from dirigent.settings_problems import Problem, SettingsError
+from dirigent.configuration.problems import Problem, SettingsError
+from dirigent.configuration.settings import load_settings
 from tests.settings.writing import PAIR, written
 
 

@@ -9,8 +9,8 @@ from fsm.order import ORDER
 from fsm.values import MONEY, ZERO, Leg
 from persistence import queries
 from persistence.verification import verify
+from services.deals.order_ids import order_id
 from services.exchanges.paper_file import Audit, audit
-from services.order_ids import order_id
 
 
 def differences(database: Path, exchange_file: Path, *, live_orders_allowed: bool = False) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dirigent.daemon import paper_file
+from dirigent.venues import paper_file
 from persistence.lock import holder_pid
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -22,10 +22,10 @@ from fsm.order import SUBMITTING
 from fsm.pair import SIGNALLED
 from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.records import Fill, OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
+from services.deals.pair_coordination import accept_signal
 from services.messages import Balance, MarketRules, OrderReport, OrderRequest, PairRules, Signal
-from services.pair_coordination import accept_signal
 from services.state_management import OrderNews, Work
-from services.turn import Effect, LookUp
+from services.turns.turn import Effect, LookUp
 
 SYMBOL = "ADA/USDT"
 SIGNAL = Signal("s1", SYMBOL, "buy", 1.0, "explored", NOW_MS, ARMED_MS)
@@ -198,7 +198,7 @@ class Bench:
         memory.fills.clear()
         memory.batch = CommitBatch()
         state.tag, state.last_position_number = TAG, len(deals)
-        state.ledger.quote_total = Decimal(1_000_000)
+        state.commitments.quote_total = Decimal(1_000_000)
         self.price_clock.at_ms = self.clock.at_ms
         pair = PairRecord(shared.pair, 1, ARMED_MS if shared.pair_is_armed else None, symbol=SYMBOL)
         if shared.pair == SIGNALLED:

@@ -20,7 +20,7 @@ from fsm.position import IDLE, ORDERING, POSITION, SIGNALLED
 from fsm.records import OrderRecord, PositionRecord, Record
 from fsm.table import DEADLINE_PASSED
 from fsm.values import ZERO, Leg
-from services.order_ids import order_id, position_id
+from services.deals.order_ids import order_id, position_id
 
 TAG = "aaaaa"
 NOW_MS = 1_000_000_000

@@ -44,7 +44,7 @@ from dirigent.proofs.exploration.venue import (
 from fsm.commit import OutboxRow
 from fsm.position import ORDERING
 from fsm.records import OrderRecord, PositionRecord
-from services.turn import Effect
+from services.turns.turn import Effect
 
 
 class Move(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from services.turn import Effect
+from services.turns.turn import Effect
 
 
 class Started:

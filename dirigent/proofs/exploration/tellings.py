@@ -28,7 +28,7 @@ from fsm.commit import OutboxRow
 from fsm.order import ENGINE_RESTARTED
 from fsm.records import Fill, OrderRecord
 from fsm.values import ZERO
-from services.exit_levels import Watch, watch_of
+from services.deals.exit_levels import Watch, watch_of
 from services.messages import CancelRefused, OrderRefused, OrderReport, OrderStatus, QueryFailed, Tick
 from services.state_management import OrderNews, Work
 from services.trading_orchestrator import Decision

@@ -13,7 +13,7 @@ from fsm.permission import ACTIVE, RESUMED
 from fsm.values import ZERO
 from services.state_management import Work
 from services.trading_orchestrator import Decision
-from services.turn import Turn
+from services.turns.turn import Turn
 
 
 class World(NamedTuple):
@@ -118,7 +118,7 @@ class Exploration:
             bench.load(shared, self.moves.examples_of(deals))
             bench.price_clock.at_ms = NOW_MS + price_age_ms
             if is_poor:
-                bench.engine.state.ledger.quote_total = ZERO
+                bench.engine.state.commitments.quote_total = ZERO
             outcome = bench.run([work])
             born, breach = self.moves.born(outcome, len(deals))
             then = bench.shared_after(shared, outcome)

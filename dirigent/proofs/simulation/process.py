@@ -18,7 +18,7 @@ from fsm.commit import Progress
 from fsm.permission import ENGINE_SUBJECT
 from run_realtime_trading import keep_time, watch_orders, watch_symbol
 from services.messages import QueryFailed
-from services.reconciler import Reconciler
+from services.reconciliation.reconciler import Reconciler
 from services.resumption import checkpoint_of, refresh_balance, resume
 
 _BALANCE_S = 10

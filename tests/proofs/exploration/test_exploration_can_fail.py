@@ -13,10 +13,11 @@ from dirigent.proofs.exploration.scenarios import ScenarioError, play, read, sce
 from fsm.order import ENGINE_RESTARTED, ORDER, ORDER_REJECTED, OUTCOME_LOST
 from fsm.position import ENTRY_ENDED
 from fsm.values import Verdict
-from services import booking, deal_orders, order_execution
-from services.deal_orders import DealOrders
+from services import order_execution
+from services.deals import booking, deal_orders
+from services.deals.deal_orders import DealOrders
+from services.deals.order_ids import order_id
 from services.order_execution import OrderExecutionService
-from services.order_ids import order_id
 from services.state_management import OrderNews, StateManagementService
 
 Patch = pytest.MonkeyPatch

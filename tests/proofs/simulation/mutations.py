@@ -13,12 +13,12 @@ from fsm import position as position_machine
 from fsm.commit import CommitBatch, StoreError
 from fsm.records import Fill, OrderRecord
 from fsm.values import Leg, Verdict
-from services import deal_orders
-from services.deal_orders import DealOrders
+from services.deals import deal_orders
+from services.deals.deal_orders import DealOrders
 from services.messages import OrderReport
 from services.order_execution import OrderExecutionService
 from services.state_management import OrderNews, StateManagementService
-from services.turn import Effect, Happening, LookUp, Turn
+from services.turns.turn import Effect, Happening, LookUp, Turn
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 

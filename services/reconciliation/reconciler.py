@@ -15,11 +15,11 @@ from fsm.order import UNKNOWN
 from fsm.permission import ENGINE_SUBJECT, HALTED
 from services.ports import Account as AccountPort
 from services.ports import Books, OpenOrders, OrderDesk
-from services.reconciliation import BASELINES, compare, questions
-from services.reconciliation_plan import Account, Beliefs, Difference, Plan, Settlement
+from services.reconciliation.comparison import BASELINES, compare, questions
+from services.reconciliation.plan import Account, Beliefs, Difference, Plan, Settlement
 from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
-from services.turn import Turn
+from services.turns.turn import Turn
 
 RECENT_ORDERS = 200
 PAUSE_S = 1.0

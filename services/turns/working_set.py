@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fsm import order as order_machine
 from fsm import position as position_machine
 from fsm.records import OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
-from services.exit_levels import Watch, watch_of
+from services.deals.exit_levels import Watch, watch_of
 from services.messages import Tick
 from services.ports import Archive
 

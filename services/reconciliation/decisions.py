@@ -11,13 +11,13 @@ from fsm.permission import ACTIVE, BALANCE_ACCEPTED, ENGINE_SUBJECT, RESUMED
 from fsm.position import CLOSED, CLOSING, DUST, EXIT_TRIGGERED, IDLE, OPEN, ORDERING, POSITION_DETACHED
 from fsm.records import OrderRecord, PairRecord, PositionRecord
 from fsm.values import MONEY, ZERO, ExitReason, Leg, Side, base_of, quote_of
-from services.exit_levels import write_rules
+from services.deals.exit_levels import write_rules
+from services.deals.order_ids import position_id
 from services.messages import OrderReport, OrderRequest, PairRules
-from services.order_ids import position_id
-from services.reconciler import baselines_in, write_baselines
-from services.reconciliation import BASELINES
+from services.reconciliation.comparison import BASELINES
+from services.reconciliation.reconciler import baselines_in, write_baselines
 from services.trading_orchestrator import TradingOrchestrator
-from services.turn import Turn
+from services.turns.turn import Turn
 
 
 class CannotDecide(ValueError):

@@ -10,16 +10,16 @@ from fsm.order import PARTIALLY_FILLED, PLANNED, WORKING
 from fsm.records import OrderRecord, PositionRecord
 from fsm.table import DEADLINE_PASSED
 from fsm.values import MONEY, ZERO, ExitReason, Leg, OrderType, Side, Verdict
-from services import booking
-from services.bindings import Bindings
-from services.booking import floor_to_step
-from services.exit_levels import read_rules
+from services.deals import booking
+from services.deals.booking import floor_to_step
+from services.deals.exit_levels import read_rules
+from services.deals.order_ids import order_id
+from services.deals.pair_guards import entry_is_permitted
 from services.market_data_analyzer import MarketDataAnalyzer
 from services.messages import MarketRules
-from services.order_ids import order_id
-from services.pair_guards import entry_is_permitted
 from services.state_management import StateManagementService
-from services.turn import Happening, Turn
+from services.turns.bindings import Bindings
+from services.turns.turn import Happening, Turn
 
 _RESTING = frozenset({WORKING, PARTIALLY_FILLED})
 _ENDED = order_machine.ORDER.finals

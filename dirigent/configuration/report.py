@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from dirigent.configuration.layers import KeyPath, Layer, item_in, model_in, named_fields
+from dirigent.configuration.problems import Problem
+from dirigent.configuration.sections import nearest
 from dirigent.logging_secrets import MASK, is_secret_key
-from dirigent.settings_layers import KeyPath, Layer, item_in, model_in, named_fields
-from dirigent.settings_problems import Problem
-from dirigent.settings_sections import nearest
 
 
 def problems_in(error: ValidationError, root: type[BaseModel], layers: Sequence[Layer]) -> list[Problem]:

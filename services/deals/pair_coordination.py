@@ -7,16 +7,16 @@ from fsm.commit import OfferedSignal
 from fsm.pair import ENTRY_CONSIDERED, POSITIONS_CHANGED
 from fsm.position import ABANDONED, CLOSED, DUST, ENTRY_PLANNED, ENTRY_SIGNALLED, IDLE
 from fsm.records import OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
-from services.bindings import Bindings
-from services.exit_levels import write_rules
+from services.deals.exit_levels import write_rules
+from services.deals.order_ids import position_id
+from services.deals.pair_guards import PAIR_GUARDS
 from services.market_data_analyzer import MarketDataAnalyzer
 from services.messages import PairRules, Signal
-from services.order_ids import position_id
-from services.pair_guards import PAIR_GUARDS
 from services.signal_aggregation import SignalAggregationService
 from services.state_management import StateManagementService
-from services.turn import Happening, Turn
-from services.turn_runner import note_anomaly
+from services.turns.bindings import Bindings
+from services.turns.turn import Happening, Turn
+from services.turns.turn_runner import note_anomaly
 
 
 class PairCoordination:

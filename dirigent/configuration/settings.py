@@ -15,10 +15,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from dirigent.settings_layers import Layer, environment_layer, file_layer
-from dirigent.settings_problems import Problem, SettingsError
-from dirigent.settings_report import locate, problems_in
-from dirigent.settings_sections import (
+from dirigent.configuration.layers import Layer, environment_layer, file_layer
+from dirigent.configuration.problems import Problem, SettingsError
+from dirigent.configuration.report import locate, problems_in
+from dirigent.configuration.sections import (
     ExchangeSettings,
     LoggingSection,
     PairSection,
@@ -26,7 +26,7 @@ from dirigent.settings_sections import (
     RiskSection,
     StrategyChoice,
 )
-from dirigent.settings_values import Duration, NotEmpty
+from dirigent.configuration.values import Duration, NotEmpty
 from fsm.values import quote_of
 from services.messages import PairRules, RiskLimits
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from dirigent.settings_problems import Problem, SettingsError
+from dirigent.configuration.problems import Problem, SettingsError
 
 PREFIX = "DIRIGENT_"
 KeyPath = tuple[str | int, ...]

@@ -10,8 +10,8 @@ from fsm.permission import QUARANTINED
 from fsm.records import Record, changes_between
 from fsm.table import DEADLINE_PASSED
 from fsm.values import Verdict
-from services.bindings import BoundMachine
-from services.turn import Happening, Turn
+from services.turns.bindings import BoundMachine
+from services.turns.turn import Happening, Turn
 
 _MAX_STEPS = 200
 """More events than any honest event leads to; beyond it two tables are calling each other in a circle."""

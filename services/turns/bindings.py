@@ -11,7 +11,7 @@ from fsm.permission import PERMISSION
 from fsm.position import POSITION
 from fsm.table import TableError
 from fsm.values import Verdict
-from services.turn import Happening, Turn
+from services.turns.turn import Happening, Turn
 
 Guard = Callable[[Turn, Any], Verdict]
 EffectHandler = Callable[[Turn, Any, Happening], None]

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dirigent.settings import Settings, demonstration_pairs
-from dirigent.settings_layers import model_in, named_fields
-from dirigent.settings_sections import PairSection
-from dirigent.settings_values import OFF
+from dirigent.configuration.layers import model_in, named_fields
+from dirigent.configuration.sections import PairSection
+from dirigent.configuration.settings import Settings, demonstration_pairs
+from dirigent.configuration.values import OFF
 
 COMMENT_COLUMN = 36
 

@@ -6,7 +6,7 @@ from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.position import CLOSING, OPEN
 from fsm.records import PairRecord
 from fsm.values import Verdict
-from services.turn import Turn
+from services.turns.turn import Turn
 
 _ENTERING = frozenset({position_machine.IDLE, position_machine.SIGNALLED, position_machine.ORDERING})
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from dirigent.settings_values import (
+from dirigent.configuration.values import (
     Amount,
     Count,
     DurationOrZero,
@@ -24,7 +24,7 @@ from dirigent.settings_values import (
     WholeOrZero,
     refusal,
 )
-from dirigent.settings_values import Duration as PositiveDuration
+from dirigent.configuration.values import Duration as PositiveDuration
 
 
 class Section(BaseModel):

@@ -7,9 +7,9 @@ from fsm import order as order_machine
 from fsm.order import CANCELLING, ORDER, ORDER_ABSENT, ORDER_FOUND_ALIVE, PLANNED, SUBMITTING, UNKNOWN
 from fsm.records import OrderRecord
 from fsm.values import MONEY, ZERO, base_of, quote_of
+from services.deals.order_ids import is_order_id
 from services.messages import Balance, OrderReport, OrderStatus
-from services.order_ids import is_order_id
-from services.reconciliation_plan import Account, Beliefs, Difference, Kind, Plan, Settlement
+from services.reconciliation.plan import Account, Beliefs, Difference, Kind, Plan, Settlement
 
 IN_MOTION = frozenset({PLANNED, SUBMITTING, CANCELLING, UNKNOWN})
 """An order in these has a request or a question under way: what its coin's books say is about to change."""

@@ -39,7 +39,7 @@ def claim_of(position: PositionRecord | None) -> Claim:
 
 
 @dataclass(slots=True)
-class Ledger:
+class Commitments:
     """Sums over all live positions, kept in step turn by turn, so that a limit is one comparison.
 
     A turn's claims count from the moment it ends, before its commit; `release` takes them back when the commit fails.
