@@ -6,7 +6,7 @@ A process that is killed here leaves orders behind that the exchange has taken a
 import asyncio
 from unittest.mock import patch
 
-from dirigent import daemon, venues
+from dirigent import venues
 from dirigent.command_line import main
 from services.exchanges.paper import PaperExchange
 from services.messages import OrderReport
