@@ -88,6 +88,7 @@ class History:
         self.deaths = 0
         self._signals = 0
         self._skew_ms = 0
+        self._calm_since_ms = 0
         self._stalled_until_us = dict.fromkeys(self.terms.symbols, 0)
 
     def run(self) -> Result:
@@ -267,6 +268,7 @@ class History:
     def _come_to_rest(self) -> None:
         """No more faults and no more signals: everything that is open must settle by itself."""
         world = self.world
+        self._calm_since_ms = world.now_ms()
         world.tell("no more faults")
         world.faults.armed = False
         self.disk.recover()
@@ -286,6 +288,8 @@ class History:
             return False
         if any(pair.state == SIGNALLED for pair in state.working.pairs.values()):
             return False
+        if self.exchange.lied_about and not process.has_compared_since(self._calm_since_ms):
+            return False  # what an exchange did after its own window only a comparison of the books finds
         return not any(p.state in (ORDERING, CLOSING) for p in state.working.positions.values())
 
     def _unrest(self) -> str:

@@ -134,6 +134,13 @@ class Process:
         self.loop.die()
         self._disk.crash(self.store, power_lost=power_lost)
 
+    def has_compared_since(self, at_ms: int) -> bool:
+        """Whether the books were compared with the exchange after that moment; True where nobody compares."""
+        if self._reconciler is None:
+            return True
+        asked_at_ms = self._reconciler.last_plan.asked_at_ms
+        return asked_at_ms is not None and asked_at_ms > at_ms
+
     def halted_symbols(self) -> list[str]:
         permissions = self.engine.state.working.permissions
         return [s for s, p in permissions.items() if p.state != "active" and s != ENGINE_SUBJECT]

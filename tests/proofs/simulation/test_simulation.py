@@ -49,6 +49,18 @@ def test_fresh_seeds_violate_nothing() -> None:
     assert totals.operations_total >= 200 * totals.histories
 
 
+SEEDS_THAT_FOUND_SOMETHING = {
+    3007: "a dead-believed entry that came alive in part was not cancelled",
+    3905: "the late end of a replaced entry ended the one that replaced it",
+    679741583: "what an exchange did after its own window was judged before the books were compared",
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS_THAT_FOUND_SOMETHING)
+def test_what_a_seed_once_found_stays_mended(seed: int, scratch: Scratch) -> None:
+    assert run_history(seed, 100, scratch).violations == []
+
+
 def test_one_seed_is_one_history(scratch: Scratch) -> None:
     first, second = (run_history(11, 150, scratch, telling=True) for _ in range(2))
     assert first.transitions > 20
