@@ -31,13 +31,13 @@ class Curve:
     peak: Decimal = ZERO
     drawdown: Decimal = ZERO
     drawdown_fraction: Decimal = ZERO
-    _transitions: int = 0
-    _next_row: int = 0
+    transitions: int = 0
+    next_row: int = 0
+    """It is to follow when the transitions differ, or this row is reached."""
 
     def follow(self, transitions: int, row: int) -> None:
-        if transitions != self._transitions or row >= self._next_row:
-            self._transitions, self._next_row = transitions, row + MARK_EVERY_ROWS
-            self.mark()
+        self.transitions, self.next_row = transitions, row + MARK_EVERY_ROWS
+        self.mark()
 
     def mark(self) -> None:
         equity = self.last = self.risk.equity()

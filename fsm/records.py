@@ -4,8 +4,11 @@ A record is owned by the turn that changes it: it is copied before the first cha
 Amounts are in the base coin, prices and money in the quote coin, moments in milliseconds since the epoch (UTC).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import Any, ClassVar, Self
 
 from fsm.values import ZERO
@@ -32,13 +35,12 @@ class Record:
         return identity
 
     def copy(self) -> Self:
-        twin = object.__new__(type(self))
-        for name in field_names(type(self)):
-            setattr(twin, name, getattr(self, name))
-        return twin
+        kind = type(self)
+        return kind(*values_of(kind)(self))
 
 
 _FIELD_NAMES: dict[type, tuple[str, ...]] = {}
+_VALUES_OF: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
 
 
 def field_names(kind: type) -> tuple[str, ...]:
@@ -47,6 +49,14 @@ def field_names(kind: type) -> tuple[str, ...]:
     if names is None:
         names = _FIELD_NAMES[kind] = tuple(f.name for f in fields(kind))
     return names
+
+
+def values_of(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+    """Reads all stored fields of a record of this type at once, in their fixed order."""
+    read = _VALUES_OF.get(kind)
+    if read is None:
+        read = _VALUES_OF[kind] = attrgetter(*field_names(kind))
+    return read
 
 
 @dataclass(slots=True)
@@ -169,11 +179,10 @@ RECORD_TYPES: dict[str, type[Record]] = {
 
 def changes_between(before: Record | None, after: Record) -> dict[str, Any]:
     """The fields of `after` that differ from `before`; all of them when there was none."""
-    names = field_names(type(after))
+    kind = type(after)
+    names, read = field_names(kind), values_of(kind)
     if before is None:
-        return {name: getattr(after, name) for name in names}
-    return {
-        name: value
-        for name in names
-        if (value := getattr(after, name)) is not (old := getattr(before, name)) and value != old
-    }
+        return dict(zip(names, read(after), strict=True))
+    now, then = read(after), read(before)
+    other = compress(zip(names, now, then, strict=True), map(is_not, now, then))
+    return {name: value for name, value, old in other if value != old}

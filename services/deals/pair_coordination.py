@@ -1,7 +1,9 @@
 """The effects of the pair and of the permission: considering an entry, giving birth to a deal, pausing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
 
 from fsm.commit import OfferedSignal
 from fsm.pair import ENTRY_CONSIDERED, POSITIONS_CHANGED
@@ -46,7 +48,7 @@ class PairCoordination:
                 "permission": {"clear_reason": self.clear_reason},
             },
             deadlines={
-                "signal_expiry": lambda _, pair: int(json.loads(pair.signal)["expires_at_ms"]),
+                "signal_expiry": lambda _, pair: int(_kept(pair.signal)["expires_at_ms"]),
                 "pause": lambda _, permission: permission.due_at_ms,
             },
         )
@@ -55,7 +57,7 @@ class PairCoordination:
         turn.raise_event("pair", pair.symbol, ENTRY_CONSIDERED)
 
     def plan_entry(self, turn: Turn, pair: PairRecord, _: Happening) -> None:
-        signal = json.loads(pair.signal)
+        signal = _kept(pair.signal)
         position = PositionRecord(
             state=IDLE,
             id=position_id(self.state.tag, self.state.next_position_number()),
@@ -106,9 +108,19 @@ def accept_signal(signal: Signal) -> Callable[[Record], None]:
     def update(record: Record) -> None:
         assert isinstance(record, PairRecord)
         kept = {"id": signal.id, "reason": signal.reason, "expires_at_ms": signal.expires_at_ms}
-        record.signal = json.dumps(kept, separators=(",", ":"), sort_keys=True)
+        record.signal = _canonical(kept)
 
     return update
+
+
+_canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
+
+@lru_cache(maxsize=64)
+def _kept(signal: str) -> Mapping[str, Any]:
+    """What a pair keeps of an accepted signal; asked for several times a deal."""
+    kept: Mapping[str, Any] = json.loads(signal)
+    return kept
 
 
 def remember_signal(turn: Turn, signal: Signal, outcome: str) -> None:

@@ -33,12 +33,12 @@ def outcomes_are_known(turn: Turn, pair: PairRecord) -> Verdict:
 
 def _count(turn: Turn, symbol: str) -> tuple[int, int, int]:
     """How many positions of the pair are entering, open, closing."""
-    entering = opened = closing = 0
-    for position in turn.positions_of(symbol):
-        entering += position.state in _ENTERING
-        opened += position.state == OPEN
-        closing += position.state == CLOSING
-    return entering, opened, closing
+    counted: tuple[int, int, int] | None = turn.memory.get(symbol)
+    if counted is None:
+        states = [position.state for position in turn.positions_of(symbol)]
+        entering = sum(state in _ENTERING for state in states)
+        counted = turn.memory[symbol] = entering, states.count(OPEN), states.count(CLOSING)
+    return counted
 
 
 def _words(opened: int, closing: int) -> str:

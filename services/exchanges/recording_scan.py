@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from services.exchanges.recordings import BARS, RecordedFile
+from services.exchanges.recordings import BARS, Fingerprint, RecordedFile
 from services.messages import MarketRules
 
 
@@ -27,6 +27,8 @@ class Recording:
     path: Path
     kind: str
     symbols: Mapping[str, SymbolScan] = field(default_factory=dict)
+    fingerprint: Fingerprint | None = None
+    """Of the file as it was read."""
 
     @property
     def rows(self) -> int:
@@ -58,7 +60,7 @@ def scan(path: str | Path) -> Recording:
             found.amount_decimals = decimals
     if not symbols:
         raise file.error("row", "", "the file has a header and no rows")
-    return Recording(file.path, file.kind, symbols)
+    return Recording(file.path, file.kind, symbols, file.fingerprint)
 
 
 def observed_rules(recordings: Sequence[Recording]) -> dict[str, MarketRules]:

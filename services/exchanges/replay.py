@@ -71,14 +71,20 @@ class ReplayExchange:
         """Asked at each bar; by default every point matters while enough of the coin is held to be sold."""
         self._last: dict[str, str] = {}
         self._inside = ""
-        self._now_ms = 0
+        self.at_ms = 0
+        """The time of the row that was read last."""
         self._reports: list[OrderReport] = []
         self._reported = asyncio.Event()
         self.rows_read = 0
         self.rows_total = sum(recording.rows for recording in recordings)
         paths = [recording.path for recording in recordings]
         of_bars = bool(recordings) and recordings[0].kind == BARS
+        self._known_good = {one.path: one.fingerprint for one in recordings if one.fingerprint}
         self._tickers = self._walk_bars(paths) if of_bars else self._walk_trades(paths)
+
+    def tickers(self) -> Iterator[dict[str, Any]]:
+        """What `next_ticker` tells, one after the other to the end."""
+        return self._tickers
 
     def next_ticker(self) -> dict[str, Any]:
         """The next price of any symbol, in the order of time: a small ccxt ticker, numbers as strings.
@@ -103,11 +109,11 @@ class ReplayExchange:
     async def create_order(self, request: OrderRequest) -> OrderReport:
         self._look(request.symbol)
         inside = request.symbol == self._inside
-        order = self._book.submit(request, self._now_ms, match_now=inside, arriving=False)
+        order = self._book.submit(request, self.at_ms, match_now=inside, arriving=False)
         return order.report()
 
     async def cancel_order(self, client_order_id: str, symbol: str) -> OrderReport:
-        order = self._book.cancel(client_order_id, symbol, self._now_ms)
+        order = self._book.cancel(client_order_id, symbol, self.at_ms)
         return order.report()
 
     async def fetch_order(self, client_order_id: str, symbol: str) -> OrderReport | None:
@@ -119,6 +125,8 @@ class ReplayExchange:
 
     def take_reports(self) -> list[OrderReport]:
         """What happened to orders after they were accepted, since last asked."""
+        if not self._reports:
+            return []
         taken, self._reports = self._reports, []
         return taken
 
@@ -139,8 +147,7 @@ class ReplayExchange:
         return 0
 
     def now_ms(self) -> int:
-        """The time of the row that was read last."""
-        return self._now_ms
+        return self.at_ms
 
     @property
     def last_prices(self) -> dict[str, Decimal]:
@@ -148,9 +155,9 @@ class ReplayExchange:
 
     def _walk_bars(self, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
         last, has_open = self._last, self._book.has_open
-        for bar in read_bars(paths):
+        for bar in read_bars(paths, self._known_good):
             self.rows_read += 1
-            self._now_ms, symbol = bar[0], bar[1]
+            self.at_ms, symbol = bar[0], bar[1]
             if has_open(symbol) or self.interest(symbol) is not None:
                 yield from self._walk_bar(bar)
             close = last[symbol] = bar[5]
@@ -201,7 +208,7 @@ class ReplayExchange:
         last, has_open = self._last, self._book.has_open
         for at_ms, symbol, _, _, price, amount in read_trades(paths):
             self.rows_read += 1
-            self._now_ms = at_ms
+            self.at_ms = at_ms
             last[symbol] = price
             if has_open(symbol):
                 self._move(symbol, price, self._share(amount, _WHOLE))
@@ -214,7 +221,7 @@ class ReplayExchange:
     def _move(self, symbol: str, price: str, volume: Decimal | None, gap: bool = False) -> None:
         """Orders meet this price before anybody else hears of it."""
         self._last[symbol] = price
-        changed = self._book.move(self._point(symbol, volume, gap), self._now_ms)
+        changed = self._book.move(self._point(symbol, volume, gap), self.at_ms)
         if changed:
             self._reports.extend(order.report() for order in changed)
             self._reported.set()

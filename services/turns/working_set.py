@@ -132,4 +132,4 @@ class WorkingSet:
         return self.orders.get(client_order_id) or self.archive.find_order(client_order_id)
 
     def positions_of(self, symbol: str) -> Iterator[PositionRecord]:
-        yield from self.positions_by_symbol.get(symbol, {}).values()
+        return iter(self.positions_by_symbol.get(symbol, {}).values())
