@@ -10,7 +10,7 @@ from fsm import order as machine
 from fsm.commit import OutboxRow
 from fsm.order import FILLED, PARTIALLY_FILLED, SUBMITTING, UNKNOWN
 from fsm.records import Fill, OrderRecord
-from fsm.values import MONEY, ZERO, Verdict
+from fsm.values import MONEY, ZERO, Leg, Verdict
 from services.deals.booking import book_on_order
 from services.deals.deal_orders import DealOrders, is_awaited
 from services.messages import CancelRefused, OrderRefused, OrderReport, OrderRequest, OrderStatus
@@ -29,6 +29,10 @@ _EVENT_OF_END = {
     OrderStatus.CLOSED: machine.ORDER_EXPIRED,
 }
 """Of an order that ended short of its amount. `closed` is judged by what filled: the rest expired."""
+
+_MAY_OVERTAKE_FILLS = (OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.CLOSED)
+"""Such an end of an exit, told by a stream or by a cancel's answer, is believed when a look-up says the same: a rest
+that had been sold after all would be sold again, and then from coins that are not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,10 @@ class OrderExecutionService:
         moved = bool(fresh) or (filled > ZERO and order.state in (SUBMITTING, UNKNOWN))
         if moved:
             _raise(turn, order, machine.ORDER_PARTIALLY_FILLED, update, fresh)
+        early = report.status in _MAY_OVERTAKE_FILLS and order.leg == Leg.EXIT and not looked_up
+        if early and order.state not in _ENDED:
+            turn.effects.append(LookUp(order.client_order_id, order.symbol))
+            return
         if report.status == OrderStatus.OPEN:
             if not moved and not (filled > ZERO and order.state == PARTIALLY_FILLED):
                 _raise(turn, order, machine.ORDER_ACCEPTED, update, [])

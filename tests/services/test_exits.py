@@ -123,7 +123,8 @@ async def test_an_exit_cut_short_is_repeated_over_the_rest(tmp_path: Path) -> No
         bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
         await bench.enter()
         deal = bench.position().id
-        bench.desk.creates.append(lambda of: expired(of, trade("f2", of, "4", "11", side="sell")))
+        for answers in (bench.desk.creates, bench.desk.fetches):
+            answers.append(lambda of: expired(of, trade("f2", of, "4", "11", side="sell")))
         await bench.sell()
         assert (bench.position().state, bench.position().quantity) == ("closing", Decimal(6))
         bench.desk.creates.append(lambda of: closed(of, trade("f3", of, "6", "12", side="sell")))
@@ -132,12 +133,45 @@ async def test_an_exit_cut_short_is_repeated_over_the_rest(tmp_path: Path) -> No
         assert bench.position(deal).realized_pnl == 44 + 72 - 100
 
 
+async def test_an_exit_whose_end_was_told_before_its_last_sale_sells_nothing_twice(tmp_path: Path) -> None:
+    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), market_rules())) as bench:
+        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
+        await bench.enter()
+        deal = bench.position().id
+        bench.desk.creates.append(lambda of: expired(of, trade("f2", of, "4", "11", side="sell")))
+        bench.desk.fetches.append(
+            lambda of: closed(
+                of, trade("f2", of, "4", "11", side="sell"), trade("f3", of, "6", "12", side="sell")
+            )
+        )
+        await bench.sell()
+        await bench.wait(30)
+        assert [request.side for request in bench.desk.requests] == ["buy", "sell"]
+        assert (bench.position(deal).state, bench.position(deal).realized_pnl) == ("closed", Decimal(44 + 72 - 100))
+
+
+async def test_an_exit_whose_end_nobody_confirms_waits_for_its_deadline_and_asks_again(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), market_rules())) as bench:
+        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
+        await bench.enter()
+        bench.desk.creates.append(lambda of: expired(of, trade("f2", of, "4", "11", side="sell")))
+        await bench.sell()
+        assert len(bench.desk.requests) == 2
+        asked = len(bench.desk.asked("fetch"))
+        await bench.wait(61)
+        assert len(bench.desk.asked("fetch")) > asked
+        assert len(bench.desk.requests) == 2
+
+
 async def test_a_rest_too_small_to_sell_ends_as_dust_whose_cost_is_booked(tmp_path: Path) -> None:
     async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), market_rules())) as bench:
         bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
         await bench.enter()
         deal = bench.position().id
-        bench.desk.creates.append(lambda of: expired(of, trade("f2", of, "9.7", side="sell")))
+        for answers in (bench.desk.creates, bench.desk.fetches):
+            answers.append(lambda of: expired(of, trade("f2", of, "9.7", side="sell")))
         await bench.sell()
         ended = bench.position(deal)
         assert (ended.state, ended.dust, ended.quantity) == ("closed", Decimal("0.3"), Decimal(0))
@@ -165,6 +199,7 @@ async def test_an_exit_that_rests_too_long_is_cancelled_and_repeated(tmp_path: P
         await bench.sell()
         first = bench.position().exit_order_id
         bench.desk.cancels.append(cancelled)
+        bench.desk.fetches.extend([resting, cancelled])  # asked after 30 s of silence, and after the cancel
         await bench.wait(30)
         assert bench.desk.asked("cancel") == [first]
         await bench.wait(1)

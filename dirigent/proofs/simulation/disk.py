@@ -136,6 +136,17 @@ class SimulatedStore:
     def signal_was_offered(self, signal_id: str) -> bool:
         return self._store.signal_was_offered(signal_id)
 
+    @property
+    def tag(self) -> str:
+        return self._store.tag
+
+    @property
+    def epoch(self) -> int:
+        return self._store.epoch
+
+    def command_was_answered(self, command_id: str) -> bool:
+        return self._store.command_was_answered(command_id)
+
     def totals(self) -> Totals:
         return self._store.totals()
 

@@ -103,6 +103,10 @@ class SimulatedExchange:
         """What the exchange says of an order now: for some seconds an end may be told before its last trade is."""
         if self._understated_until_us.get(report.client_order_id, 0) <= self.world.now_us or not report.fills:
             return report
+        return self.understated(report)
+
+    def understated(self, report: OrderReport) -> OrderReport:
+        """An end that is told before the last trade is."""
         known = report.fills[:-1]
         status = report.status
         if status is OrderStatus.CLOSED:

@@ -28,6 +28,7 @@ PROBABILITIES: dict[str, float] = {
     "report_delayed": 0.15,
     "report_without_trades": 0.1,
     "end_understated": 0.08,
+    "end_told_early": 0.08,
     "ended_by_exchange": 0.03,
     "partial_fill_then_silence": 0.15,
     "disconnected": 0.01,

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from loguru import logger
 
-from dirigent.proofs.simulation.disk import Disk
+from dirigent.proofs.simulation.commander import Commander
+from dirigent.proofs.simulation.disk import TAG, Disk
 from dirigent.proofs.simulation.exchange import SimulatedExchange
 from dirigent.proofs.simulation.faults import AS_DRAWN, FaultPlan
 from dirigent.proofs.simulation.observer import Observer, RowName
@@ -54,14 +56,14 @@ def run_history(
     seed: int, operations: int, scratch: Scratch, *, plan: FaultPlan = AS_DRAWN, telling: bool = False
 ) -> Result:
     """The same seed, number of operations and faults left out give the same history, bit for bit."""
-    for package in ("services", "run_realtime_trading"):
+    for package in ("services", "run_realtime_trading", "dirigent.steering"):
         logger.disable(package)
     folder = tempfile.TemporaryDirectory(dir=scratch.path)
     try:
         return History(seed, operations, Path(folder.name), scratch.template, plan, telling).run()
     finally:
         folder.cleanup()
-        for package in ("services", "run_realtime_trading"):
+        for package in ("services", "run_realtime_trading", "dirigent.steering"):
             logger.enable(package)
 
 
@@ -84,6 +86,8 @@ class History:
         self.stream.is_recorded = self.observer.is_recorded
         self.stream.is_heard = self.observer.is_heard
         self.disk = Disk(self.world, directory, template)
+        every_s = self.terms.commands_every_s
+        self.commander = Commander(self.world, self.terms.symbols, TAG) if every_s else None
         self.process: Process | None = None
         self.deaths = 0
         self._signals = 0
@@ -127,12 +131,15 @@ class History:
             world.after(world.random.uniform(0, 1), partial(self._tick, symbol))
             world.after(world.random.uniform(1, 4), partial(self._signal, symbol))
         world.after(5, self._person)
+        if self.commander is not None:
+            world.after(3, partial(self._command, self.commander, Random(f"{world.seed}:terminal")))
 
     def _start(self) -> None:
         if self.process is not None:
             return
         self.world.tell("the process starts")
-        self.process = Process(self.world, self.terms, self.disk, (self.exchange, self.stream), self.observer)
+        outside = (self.exchange, self.stream)
+        self.process = Process(self.world, self.terms, self.disk, outside, self.observer, self.commander)
         if self.deaths and self.world.happens("death_again"):
             self.process.callbacks_left = self.world.faults.stream("death_again").randint(0, 80)
 
@@ -253,6 +260,13 @@ class History:
         elif luck < 0.1:
             self._force_exits()
 
+    def _command(self, commander: Commander, dice: Random) -> None:
+        """Whether or not a process lives."""
+        if self.world.faults.armed:
+            commander.give()
+            pause_s = (self.terms.commands_every_s or 0) * dice.uniform(0.1, 2)
+            self.world.after(pause_s, partial(self._command, commander, dice))
+
     def _force_exits(self) -> None:
         assert self.process is not None
 
@@ -283,6 +297,8 @@ class History:
             return False
         if self.exchange.in_flight or self.stream.under_way or self.exchange.matching.open_orders():
             return False
+        if self.commander is not None and len(self.commander.told) < len(self.commander.given):
+            return False
         state = process.engine.state
         if state.working.orders or state.effects_under_way:
             return False
@@ -306,6 +322,8 @@ class History:
     def _compare(self, when: str) -> None:
         assert self.process is not None
         for difference in differences(self.disk.path, self.exchange, self.process):
+            self.world.violate(f"{when}: {difference}")
+        for difference in self.commander.differences(self.disk.path) if self.commander else ():
             self.world.violate(f"{when}: {difference}")
 
     def _sell_everything(self) -> None:

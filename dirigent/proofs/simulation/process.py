@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from dirigent.proofs.simulation.books import read_books
+from dirigent.proofs.simulation.commander import Commander, Post
 from dirigent.proofs.simulation.desk import Desk
 from dirigent.proofs.simulation.disk import Disk, SimulatedStore
 from dirigent.proofs.simulation.exchange import SimulatedExchange
@@ -13,6 +14,8 @@ from dirigent.proofs.simulation.stream import ReportStream
 from dirigent.proofs.simulation.terms import Silent, Terms
 from dirigent.proofs.simulation.virtual_loop import ProcessDied, VirtualLoop
 from dirigent.proofs.simulation.world import World
+from dirigent.steering.helm import core_handlers
+from dirigent.steering.steering import Steering
 from dirigent.wiring import Parts, build
 from fsm.commit import Progress
 from fsm.permission import ENGINE_SUBJECT
@@ -23,6 +26,7 @@ from services.resumption import checkpoint_of, refresh_balance, resume
 
 _BALANCE_S = 10
 _PROGRESS_S = 20
+_LOOK_S = 1
 
 
 class Process:
@@ -35,6 +39,7 @@ class Process:
         disk: Disk,
         outside: tuple[SimulatedExchange, ReportStream],
         observer: Observer,
+        commander: Commander | None = None,
     ) -> None:
         self.world = world
         self.loop = VirtualLoop(world.current_us, self._note_fault)  # type: ignore[abstract]
@@ -56,6 +61,7 @@ class Process:
         self.desk.dies_at_next_answer = self._die_soon
         strategies = dict.fromkeys(terms.rules, (Silent(),))
         self.engine = build(Parts(self.store, self.desk, world, terms.rules, strategies, terms.limits))
+        self._commander, self._post = commander, Post(commander) if commander else None
         self._reconciler: Reconciler | None = None
         if terms.reconcile_every_s is not None:
             self._reconciler = Reconciler(
@@ -89,12 +95,15 @@ class Process:
         except QueryFailed as error:
             self.ended = f"the start failed: {error!r}"
             return
+        steering = await self._commanded()
         pumps: list[Coroutine[Any, Any, None]] = [
             watch_orders(self.desk, orchestrator, self._reconciler.request if self._reconciler else _nothing),
             keep_time(orchestrator),
             self._ask_balance(),
             self._save_progress(),
         ]
+        if steering is not None and self._commander is not None:
+            pumps.append(self._obey(steering, self._commander))
         pumps += [watch_symbol(self.desk, orchestrator, symbol) for symbol in symbols]
         if self._reconciler is not None:
             pumps += [self._reconciler.run(self._reconcile_every_s), self._reconciler.run_escalation()]
@@ -121,6 +130,25 @@ class Process:
                     await refresh_balance(self.engine.orchestrator, self.desk)
                 except QueryFailed:
                     continue
+
+    async def _commanded(self) -> Steering | None:
+        """Obeys what was given meanwhile, before the first price; nobody may have seen an answer that is gone."""
+        if self._commander is None or self._post is None:
+            return None
+        for identity in sorted(self._commander.told):
+            if not self.store.command_was_answered(identity):
+                self.world.violate(f"command {identity}: its answer was taken back")
+        orchestrator = self.engine.orchestrator
+        steering = Steering(orchestrator, self._post, self.store, core_handlers(orchestrator))
+        await steering.obey()
+        return steering
+
+    async def _obey(self, steering: Steering, commander: Commander) -> None:
+        while True:
+            await steering.obey()
+            waiting = [command.id for command in commander.given if command.id not in commander.told]
+            commander.told |= {one for one in waiting if self.store.command_was_answered(one)}
+            await asyncio.sleep(_LOOK_S)
 
     async def _save_progress(self) -> None:
         while True:

@@ -48,6 +48,14 @@ class ReportStream:
             self._deliver(self._exchange.shown(report))
             self.insist(report)
             return
+        if (
+            not order.is_buy
+            and not order.is_open
+            and order.fills
+            and world.happens("end_told_early", order.client_order_id)
+        ):
+            self._deliver(self._exchange.understated(report))
+            return
         if world.happens("disconnected"):
             self._is_connected = False
             world.after(5 + 55 * world.faults.stream("disconnected").random(), self.reconnect)

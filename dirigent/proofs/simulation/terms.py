@@ -36,6 +36,8 @@ class Terms:
     unknown_escalates_s: float
     tick_s: float
     volatility_steps: int
+    commands_every_s: float | None
+    """How often a person commands; None where nobody does."""
 
     @property
     def symbols(self) -> list[str]:
@@ -67,6 +69,7 @@ def draw_terms(seed: int) -> Terms:
         unknown_escalates_s=dice.choice((5.0, 300.0)),
         tick_s=dice.choice((0.5, 1.0, 2.0)),
         volatility_steps=dice.choice((2, 6, 15)),
+        commands_every_s=dice.choice((None, None, 6.0)),
     )
 
 

@@ -13,6 +13,7 @@ from fsm import position as position_machine
 from fsm.commit import CommitBatch, StoreError
 from fsm.records import Fill, OrderRecord
 from fsm.values import Leg, Verdict
+from services import order_execution
 from services.deals import deal_orders
 from services.deals.deal_orders import DealOrders
 from services.messages import OrderReport
@@ -128,6 +129,10 @@ def sends_again_what_was_not_answered(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderExecutionService, "_create", again)
 
 
+def believes_every_end_of_an_exit(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(order_execution, "_MAY_OVERTAKE_FILLS", ())
+
+
 MUTATIONS: dict[Mutation, dict[str, float]] = {
     sends_before_it_commits: {},
     sends_before_it_is_on_disk: {},
@@ -139,5 +144,6 @@ MUTATIONS: dict[Mutation, dict[str, float]] = {
     leaves_late_fills_to_the_power: {"end_understated": 0.7, "death_at_any_await": 0.003, "power_lost": 1.0},
     believes_that_a_cancel_not_found_is_a_cancel: {},
     sends_again_what_was_not_answered: {},
+    believes_every_end_of_an_exit: {"end_told_early": 0.5},
 }
 """Each with the faults that are made likelier for it: what only a rare coincidence shows."""
