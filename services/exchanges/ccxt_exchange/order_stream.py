@@ -1,0 +1,274 @@
+"""What happened to the account's orders, as a stream tells it or as repeated questions find out.
+
+A stream's reports are hints: what they lack is looked up, and after each gap in them the books have to be compared.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from loguru import logger
+
+from services.exchanges.ccxt_exchange import library
+from services.exchanges.ccxt_exchange.connections import Connections, serve
+from services.exchanges.ccxt_exchange.feeds import Source
+from services.messages import OrderReport, OrderStatus, QueryFailed
+
+ORDERS = "orders"
+SUBSCRIBED_WITHIN_S = 10.0
+STREAM_FAILURES_MAX = 3
+UNHEARD_REPORTS_MAX = 10_000
+_PAUSE_MIN_S = 0.25
+_PAUSE_MAX_S = 4.0
+_LOOK_EVERY_S = 0.05
+
+
+class Desk(Protocol):
+    """Where the truth about orders is asked for."""
+
+    async def fetch_order(self, client_order_id: str, symbol: str) -> OrderReport | None: ...
+
+    async def fetch_open_orders(self) -> list[OrderReport]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStreamStatus:
+    """How order reports come in, for people. `gaps` counts the times when some may have been missed."""
+
+    source: str
+    is_connected: bool
+    gaps: int
+    fault: str
+
+
+class OrderStream:
+    """The reports of one account, over an instance of `ccxt.pro` that serves no market data.
+
+    `read` turns a ccxt order into a report, None where it cannot; fills that it leaves out, as having no fee yet, are
+    looked up by the engine. `poll_every_s` is the pace of questions where there
+    is no stream, or none that works.
+    """
+
+    def __init__(
+        self,
+        exchange: Any,
+        desk: Desk,
+        read: Callable[[Mapping[str, Any]], OrderReport | None],
+        *,
+        poll_every_s: float = 3.0,
+    ) -> None:
+        self.exchange = exchange
+        _leave_fees_to_trades(exchange)
+        self.connections = Connections(exchange)
+        self.connections.when_connected(self._on_connected)
+        self.connections.when_misread(lambda _: self._note_gap("a message could not be read"))
+        self.gaps = 0
+        self.fault = ""
+        self.source = Source.STREAM if exchange.has.get("watchOrders") else Source.POLLING
+        self._read = read
+        self._polling = OrderPolling(desk, poll_every_s)
+        self._reports: deque[OrderReport] = deque()
+        self._arrived = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._gap_told: list[Callable[[], None]] = []
+        self._has_begun = self._is_closed = False
+
+    def when_reports_were_missed(self, call: Callable[[], None]) -> None:
+        """Called whenever the stream is (again) connected, and whenever something on it could not be read."""
+        self._gap_told.append(call)
+
+    def expect(self, report: OrderReport) -> None:
+        """An order was just accepted: where there is no stream, it is asked for until it has ended."""
+        self._polling.note(report)
+
+    async def watch_orders(self) -> list[OrderReport]:
+        """Everything that arrived since last asked. Raises QueryFailed once it is closed."""
+        self._begin()
+        while not self._reports:
+            if self._is_closed:
+                raise QueryFailed("the order stream is closed")
+            self._arrived.clear()
+            await self._arrived.wait()
+        heard = list(self._reports)
+        self._reports.clear()
+        return heard
+
+    def status(self) -> OrderStreamStatus:
+        return OrderStreamStatus(self.source, self.connections.of(ORDERS) is not None, self.gaps, self.fault)
+
+    async def close(self) -> None:
+        self._is_closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._arrived.set()
+
+    def _begin(self) -> None:
+        """The stream is read by a task of its own: a first `watch_orders` that is cancelled is dead for good."""
+        if self._has_begun or self._is_closed:
+            return
+        self._has_begun = True
+        if self.source is Source.STREAM:
+            self._spawn(self._read_stream())
+        else:
+            self.fault = f"{self.exchange.id} streams no orders"
+        self._spawn(self._poll())
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _take(self, report: OrderReport) -> None:
+        if len(self._reports) >= UNHEARD_REPORTS_MAX:
+            self._reports.popleft()
+            self._note_gap("more reports arrived than were read")
+        self._reports.append(report)
+        self._polling.note(report)
+        self._arrived.set()
+
+    def _note_gap(self, why: str) -> None:
+        self.gaps += 1
+        logger.bind(event="order_reports_missed", reason=why).info("order_reports_missed")
+        for call in self._gap_told:
+            call()
+
+    async def _read_stream(self) -> None:
+        serve(ORDERS)
+        failures = 0
+        while True:
+            try:
+                orders = await self.exchange.watch_orders()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if self._is_closed or (task is not None and task.cancelling()):
+                    raise
+                self.fault = "the connection was closed"  # ccxt cancels who waits on it
+            except Exception as error:  # ccxt raises what its transport raises
+                self._let_go(error)
+                self.fault = str(error) or repr(error)
+            else:
+                failures = 0
+                self.source, self.fault = Source.STREAM, ""
+                self._hear(orders)
+                continue
+            failures += 1
+            logger.bind(event="order_stream_interrupted", reason=self.fault).warning(
+                "order_stream_interrupted"
+            )
+            if failures >= STREAM_FAILURES_MAX:
+                self.source = Source.POLLING
+            pause_s = min(_PAUSE_MIN_S * 2 ** min(failures - 1, 10), _PAUSE_MAX_S)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+
+    def _hear(self, orders: list[Mapping[str, Any]]) -> None:
+        """Read at once: ccxt changes these objects with the next message."""
+        for order in orders:
+            try:
+                report = self._read(order)
+            except Exception as error:  # a stream may say anything, and the truth is asked for elsewhere
+                self._note_gap(f"an order could not be read: {error!r}")
+                continue
+            if report is not None:
+                self._take(report)
+
+    def _let_go(self, error: Exception) -> None:
+        client = self.connections.of(ORDERS)
+        if client is not None and isinstance(error, library.errors().NetworkError):
+            self.connections.make_anew(client, str(error))
+
+    def _on_connected(self, client: Any) -> None:
+        self._spawn(self._confirm(client))
+
+    async def _confirm(self, client: Any) -> None:
+        """The books are compared once reports flow again, not before; a subscription without an answer is given up."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + SUBSCRIBED_WITHIN_S
+        while loop.time() < until_s:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            if not self.connections.is_in_use(client):
+                return
+            if _is_subscribed(client):
+                if self.source is Source.POLLING:
+                    self.source, self.fault = Source.STREAM, ""
+                self._note_gap("the order stream was connected")
+                return
+        self.connections.make_anew(client, "the subscription to orders was not answered")
+
+    async def _poll(self) -> None:
+        """Runs beside the stream, and asks only while that does not work."""
+        while True:
+            await asyncio.sleep(self._polling.every_s)
+            if self.source is not Source.POLLING:
+                continue
+            with suppress(QueryFailed):
+                for report in await self._polling.ask():
+                    self._take(report)
+
+
+class OrderPolling:
+    """Finds out by questions what a stream would have told: which orders changed since the last time."""
+
+    def __init__(self, desk: Desk, every_s: float) -> None:
+        self.every_s = every_s
+        self._desk = desk
+        self._open: dict[str, OrderReport] = {}
+
+    def note(self, report: OrderReport) -> None:
+        """What is known of an order from elsewhere: its beginning, or its end."""
+        if report.status is not OrderStatus.OPEN:
+            self._open.pop(report.client_order_id, None)
+        elif report.client_order_id:
+            self._open[report.client_order_id] = report
+
+    async def ask(self) -> list[OrderReport]:
+        """Raises QueryFailed. What changed, each with all that the exchange says of it."""
+        listed = {report.client_order_id: report for report in await self._desk.fetch_open_orders()}
+        changed = [
+            name
+            for name, known in self._open.items()
+            if name not in listed or listed[name].filled != known.filled
+        ]
+        reports = []
+        for name in changed:
+            report = await self._desk.fetch_order(name, self._open[name].symbol)
+            if report is None:
+                continue  # accepted a moment ago and not yet to be found: it is asked for again
+            reports.append(report)
+            if report.status is OrderStatus.OPEN:
+                self._open[name] = report
+            else:
+                del self._open[name]
+        for name, report in listed.items():
+            if name and name not in self._open and name not in changed:
+                self._open[name] = report
+        return reports
+
+
+def _leave_fees_to_trades(exchange: Any) -> None:
+    """Binance's client adds each trade's fee to that of its order, and fails over exact numbers at the second trade:
+    the message is lost. Where an order has no fee there is nothing to add to; each trade keeps its own.
+    """
+    if not str(exchange.id).startswith("binance"):
+        return
+    usual = exchange.handle_my_trade
+
+    def handle_my_trade(client: Any, message: Mapping[str, Any]) -> None:
+        orders = {} if exchange.orders is None else exchange.orders.hashmap
+        symbol = exchange.safe_symbol(message.get("s"), None, None, "spot")
+        order = orders.get(symbol, {}).get(str(message.get("i")))
+        if order is not None:
+            order["fee"], order["fees"] = None, []
+        usual(client, message)
+
+    exchange.handle_my_trade = handle_my_trade
+
+
+def _is_subscribed(client: Any) -> bool:
+    """Somebody waits for orders, and nobody for the answer to a request or to a sign-in."""
+    waiting = [name for name, future in client.futures.items() if not future.done()]
+    return bool(waiting) and not any(name.isdigit() or name.startswith("authenticat") for name in waiting)

@@ -1,0 +1,118 @@
+"""When an exchange is left alone, for how long, and who may still call."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from services.exchanges.ccxt_exchange.breaker import Breaker, Circuit
+
+
+@dataclass
+class Clock:
+    at_ms: int = 1_000_000
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker(clock.now_ms, failures_max=3, pause_min_ms=1_000, pause_max_ms=3_000)
+
+
+def fail(breaker: Breaker, times: int) -> None:
+    for _ in range(times):
+        breaker.note_failure("no answer")
+
+
+def test_a_few_failures_change_nothing(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    assert breaker.status().circuit is Circuit.CLOSED
+    assert breaker.refusal() == breaker.entry_refusal() == breaker.order_refusal() == ""
+
+
+def test_failures_in_a_row_open_the_circuit_with_its_reason_and_its_end(
+    breaker: Breaker, clock: Clock
+) -> None:
+    fail(breaker, 3)
+    status = breaker.status()
+    assert (status.circuit, status.why, status.until_ms) == (Circuit.OPEN, "no answer", clock.at_ms + 1_000)
+    assert "1.0 s" in breaker.refusal()
+
+
+def test_an_answer_in_between_begins_the_row_anew(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    breaker.note_answer()
+    fail(breaker, 2)
+    assert breaker.status().circuit is Circuit.CLOSED
+
+
+def test_after_the_pause_one_finds_out_and_the_others_wait(breaker: Breaker, clock: Clock) -> None:
+    fail(breaker, 3)
+    clock.at_ms += 1_000
+    assert breaker.status().circuit is Circuit.HALF_OPEN
+    assert breaker.entry_refusal() != ""
+    assert breaker.refusal() == ""
+    assert breaker.refusal() != ""
+    breaker.note_answer()
+    assert breaker.status().circuit is Circuit.CLOSED
+    assert breaker.refusal() == breaker.entry_refusal() == ""
+
+
+def test_a_probe_that_was_lost_does_not_keep_the_circuit_open_for_ever(
+    breaker: Breaker, clock: Clock
+) -> None:
+    fail(breaker, 3)
+    clock.at_ms += 1_000
+    assert breaker.refusal() == ""
+    clock.at_ms += 1_000
+    assert breaker.refusal() == ""
+
+
+def test_a_failed_probe_makes_the_pause_longer_up_to_a_limit(breaker: Breaker, clock: Clock) -> None:
+    pauses = []
+    fail(breaker, 2)
+    for _ in range(4):
+        fail(breaker, 1)
+        until_ms = breaker.status().until_ms
+        assert until_ms is not None
+        pauses.append(until_ms - clock.at_ms)
+        clock.at_ms = until_ms
+    assert pauses == [1_000, 2_000, 3_000, 3_000]
+
+
+def test_exits_and_cancels_go_out_unless_the_exchange_itself_asked_for_quiet(breaker: Breaker) -> None:
+    fail(breaker, 3)
+    assert breaker.order_refusal() == ""
+    breaker.keep_quiet(60_000, "banned")
+    assert "banned" in breaker.order_refusal()
+
+
+def test_quiet_lasts_as_long_as_it_was_asked_for(breaker: Breaker, clock: Clock) -> None:
+    breaker.keep_quiet(60_000, "banned")
+    breaker.keep_quiet(5_000, "slower")
+    breaker.note_answer()  # to a request that left before
+    clock.at_ms += 59_999
+    assert breaker.status().circuit is Circuit.OPEN
+    clock.at_ms += 1
+    assert breaker.status().circuit is Circuit.HALF_OPEN
+    assert breaker.order_refusal() == ""
+
+
+def test_maintenance_needs_no_row_of_failures(breaker: Breaker) -> None:
+    breaker.note_failure("maintenance", is_grave=True)
+    assert breaker.status().circuit is Circuit.OPEN
+
+
+def test_an_exchange_that_says_when_it_is_back_is_left_alone_until_then(
+    breaker: Breaker, clock: Clock
+) -> None:
+    breaker.note_failure("maintenance", pause_ms=90_000)
+    status = breaker.status()
+    assert (status.circuit, status.until_ms, status.is_ordered) == (Circuit.OPEN, clock.at_ms + 90_000, False)
+    assert breaker.order_refusal() == ""
