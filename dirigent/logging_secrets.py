@@ -1,8 +1,13 @@
 """What must never be read in a log: registered values, and what stands under a secret's key."""
 
+import logging
 import re
+import sys
+import threading
+import traceback
 from collections.abc import Mapping
 from decimal import Decimal
+from types import TracebackType
 from typing import Any
 
 MASK = "***"
@@ -11,7 +16,7 @@ SECRET_LENGTH_MIN = 4
 """A shorter value is not searched for in texts: it would mask ordinary words. Its key still masks it."""
 
 _SECRET_KEY = re.compile(
-    r"api_?-?key|secret|passw|passphrase|private_?-?key|token|signature|authorization", re.I
+    r"api_?-?key|secret|passw|passphrase|private_?-?key|token|signature|authorization|^urls$", re.I
 )
 _ASSIGNMENT = re.compile(
     r"""(?ix)
@@ -76,3 +81,21 @@ def masked(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [masked(inner) for inner in value]
     return masked_text(str(value))
+
+
+def mask_the_uncaught() -> None:
+    """Masks what reaches stderr past every sink: exceptions that nobody caught, and what Python's own logging
+    says when nobody set it up, such as asyncio's word on a task that failed unseen."""
+    sys.excepthook = _tell_masked
+    threading.excepthook = lambda told: _tell_masked(told.exc_type, told.exc_value, told.exc_traceback)
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_MaskedFormatter())
+
+
+class _MaskedFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return masked_text(super().format(record))
+
+
+def _tell_masked(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    sys.stderr.write(masked_text("".join(traceback.format_exception(kind, error, trace))))

@@ -12,14 +12,17 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dirigent.configuration.problems import Problem, SettingsError
+from dirigent.configuration.strategy_files import with_anchored_strategies
+from dirigent.logging_secrets import MASK, is_secret_key
 
 PREFIX = "DIRIGENT_"
 KeyPath = tuple[str | int, ...]
 
-_CREDENTIALS = (
+CREDENTIALS = (
     "apiKey",
     "secret",
     "uid",
+    "accountId",
     "login",
     "password",
     "walletAddress",
@@ -58,7 +61,8 @@ class Layer:
 def file_layer(path: Path) -> Layer:
     """Reads one TOML file. Raises SettingsError when it cannot be read or is not TOML."""
     try:
-        return Layer(str(path), tomllib.loads(path.read_text(encoding="utf-8")))
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Layer(str(path), with_anchored_strategies(written, path.parent))
     except FileNotFoundError:
         problem = _of_file(path, "no such file", "name an existing file, or write one with `dirigent init`")
     except OSError as error:
@@ -129,7 +133,10 @@ def _from_json(path: Sequence[str], written: str) -> Any:
         return json.loads(written)
     except json.JSONDecodeError as error:
         raise _BadVariableError(
-            ".".join(path), repr(written), f"not JSON: {error}", "write the whole value as JSON"
+            ".".join(path),
+            MASK if any(map(is_secret_key, path)) else repr(written),
+            f"not JSON: {error}",
+            "write the whole value as JSON",
         ) from None
 
 
@@ -147,7 +154,7 @@ def _name(path: Sequence[str]) -> str:
 
 
 def _free_key(part: str) -> str:
-    return next((name for name in _CREDENTIALS if name.lower() == part.lower()), part)
+    return next((name for name in CREDENTIALS if name.lower() == part.lower()), part)
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

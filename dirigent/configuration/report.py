@@ -71,7 +71,7 @@ def _as_written(path: KeyPath, layers: Sequence[Layer]) -> KeyPath:
         if reached == 3:
             if not isinstance(value, str):
                 return path
-            return (*path[:2], *path[4:]) if "params" in path[4:5] else path[:3]
+            return (*path[:2], *path[4:]) if path[4:5] in (("params",), ("watch",)) else path[:3]
     return path
 
 
@@ -83,7 +83,7 @@ def _explained(detail: ErrorDetails, path: KeyPath, root: type[BaseModel]) -> tu
     if kind == "extra_forbidden":
         keys = [name for name, _ in named_fields(_section(path[:-1], root))]
         if _section(path[:-1], root).__name__ == "PairSection":
-            keys.append("params")
+            keys += ["params", "watch"]
         return "unknown key", nearest(str(path[-1]), keys)
     if kind == "missing":
         return "missing", f"add it: {_meaning(path, root)}"

@@ -54,6 +54,7 @@ def _pairs() -> Iterator[str]:
                 yield _line(key, value, meaning)
                 if key == "strategy":
                     yield _line("params", {}, "parameters of the one strategy named above")
+                    yield _line("watch", False, "true: saving the strategy's file swaps it in")
             elif key == "symbol" or value != default:
                 yield _line(key, value, "")
 
@@ -64,7 +65,7 @@ def _strategy(pair: PairSection) -> str:
 
 def _line(key: str, value: Any, meaning: str) -> str:
     setting = f"{key} = {literal(value)}"
-    return f"{setting.ljust(COMMENT_COLUMN)}# {meaning}" if meaning else setting
+    return f"{setting.ljust(COMMENT_COLUMN - 1)} # {meaning}" if meaning else setting
 
 
 def literal(value: Any) -> str:
@@ -80,4 +81,6 @@ def literal(value: Any) -> str:
     if isinstance(value, dict):
         inner = ", ".join(f"{key} = {literal(item)}" for key, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(literal, value))}]"
     return json.dumps(str(value))

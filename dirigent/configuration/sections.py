@@ -1,6 +1,7 @@
 """The sections of a configuration, each key with its default, its range and its unit."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -13,10 +14,12 @@ from dirigent.configuration.values import (
     NotEmpty,
     NotNegative,
     OptionalAmount,
+    OptionalCount,
     OptionalDuration,
     OptionalFraction,
     OptionalGain,
     OptionalPath,
+    OptionalPrefix,
     PairSymbol,
     Probability,
     Retention,
@@ -35,6 +38,18 @@ class Section(BaseModel):
 
 class ExchangeSettings(Section):
     id: str = Field(default="paper", min_length=1, description="paper, or any ccxt id")
+    key_file: OptionalPath = Field(
+        default=None, description="file with apiKey and secret as TOML, readable by its owner only"
+    )
+    private_key_file: OptionalPath = Field(
+        default=None, description="Ed25519 or RSA key in PEM in place of the secret, its owner's only"
+    )
+    keyring: OptionalPath = Field(
+        default=None, description="service in the system keyring that holds apiKey and secret"
+    )
+    key_variables: OptionalPrefix = Field(
+        default=None, description='such as "BINANCE" for $BINANCE_API_KEY and $BINANCE_SECRET'
+    )
     options: dict[str, Any] = Field(
         default={}, repr=False, description="given to the exchange's constructor as they stand"
     )
@@ -87,26 +102,40 @@ class PaperSection(Section):
 class StrategyChoice(Section):
     """One strategy of a pair, with its weight among the others and its parameters."""
 
-    name: str = Field(description="name of a strategy")
+    name: str = Field(description="name of a strategy, or a file of yours: ./mine.py:Mine")
     weight: PositiveDuration = Field(default=1, description="weight of its vote")
     params: dict[str, Any] = Field(default={}, description="parameters of the strategy")
+    watch: bool = Field(
+        default=False, description="whether saving the strategy's file swaps it in while the engine runs"
+    )
 
     @field_validator("name")
     @classmethod
     def _name_is_known(cls, name: str) -> str:
+        from dirigent import strategies_from_files
         from services.strategies import catalogue
 
-        if name not in catalogue.names():
-            raise refusal("no such strategy", nearest(name, list(catalogue.names())))
+        if strategies_from_files.is_file(name):
+            name = strategies_from_files.anchored(name, Path.cwd())
+            try:
+                strategies_from_files.kind_named(name)
+            except strategies_from_files.StrategyFileError as error:
+                raise refusal(error.fault_with_place, error.remedy) from None
+        elif name not in catalogue.names():
+            raise refusal(
+                "no such strategy", f"{nearest(name, list(catalogue.names()))}, or name a file: ./mine.py:Mine"
+            )
         return name
 
     @model_validator(mode="after")
     def _parameters_are_taken(self) -> Self:
-        from services.strategies import catalogue
+        from dirigent import strategies_from_files
         from services.strategies.base import StrategyError
 
+        if self.watch and not strategies_from_files.is_file(self.name):
+            raise refusal("a built-in strategy has no file to watch", "remove watch, or name a file", "watch")
         try:
-            catalogue.create(self.name, self.params)
+            strategies_from_files.tried(self.name, self.params)
         except StrategyError as error:
             wrong = next((key for key in self.params if f" {key} = " in str(error)), None)
             below = ("params", wrong) if wrong else ("params",)
@@ -163,12 +192,17 @@ class PairSection(Section):
         pair = dict(written)
         strategy = pair.get("strategy")
         if isinstance(strategy, str):
-            pair["strategy"] = [{"name": strategy, "params": pair.pop("params", {})}]
+            beside = {key: pair.pop(key) for key in ("params", "watch") if key in pair}
+            pair["strategy"] = [{"name": strategy, **beside}]
         elif "params" in pair:
             raise refusal(
                 "parameters without the one strategy they belong to",
                 "name one strategy, or write the params into the list",
                 "params",
+            )
+        elif "watch" in pair:
+            raise refusal(
+                "not said of which strategy", "name one strategy, or write watch into the list", "watch"
             )
         return pair
 
@@ -190,8 +224,31 @@ class RiskSection(Section):
     max_price_jump: OptionalFraction = Field(
         default=Decimal("0.2"), description="fraction between two ticks to enter after"
     )
+    max_drawdown: OptionalFraction = Field(
+        default=None, description="fraction below the highest equity at which the engine is halted"
+    )
+    max_orders_per_minute: OptionalCount = Field(
+        default=None, description="orders in a minute, exits counted, before entries have to wait"
+    )
     fee_reserve: FractionOrZero = Field(
         default=Decimal("0.002"), description="fraction of a deal that must be left for fees and slippage"
+    )
+
+
+class StrategiesSection(Section):
+    """How users' strategies are held to their time, and how strategies are swapped while the engine runs."""
+
+    budget_ms: PositiveDuration = Field(
+        default=5, description="milliseconds a user's strategy may take of a price, else it is stopped"
+    )
+    recent_samples: Count = Field(
+        default=1000, description="prices of each pair kept to warm up what is swapped in, 32 bytes each"
+    )
+    shadow_samples: Count = Field(
+        default=100, description="prices for which a new strategy votes without trading"
+    )
+    probation_samples: Count = Field(
+        default=600, description="prices for which the old strategy watches on, to come back at once"
     )
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from dirigent.configuration.layers import Layer, environment_layer, file_layer
+from dirigent.configuration.monitoring_sections import AlertsSection, MetricsSection
 from dirigent.configuration.problems import Problem, SettingsError
 from dirigent.configuration.report import locate, problems_in
 from dirigent.configuration.sections import (
@@ -24,9 +25,10 @@ from dirigent.configuration.sections import (
     PairSection,
     PaperSection,
     RiskSection,
+    StrategiesSection,
     StrategyChoice,
 )
-from dirigent.configuration.values import Duration, NotEmpty
+from dirigent.configuration.values import Duration, NotEmpty, NotNegative
 from fsm.values import quote_of
 from services.messages import PairRules, RiskLimits
 
@@ -66,6 +68,10 @@ class Settings(BaseSettings):
     reconcile_every_s: Duration = Field(
         default=300, description="seconds between two comparisons of the books with the exchange's"
     )
+    reconcile_tolerance: NotNegative = Field(
+        default=Decimal("0.01"),
+        description="quote currency by which a real account may differ without a word",
+    )
     unknown_escalates_s: Duration = Field(
         default=300,
         description="seconds an order may stay unknown before its pair stops and a person is asked",
@@ -77,7 +83,14 @@ class Settings(BaseSettings):
         description="[[pairs]]: one table for each traded market",
     )
     risk: RiskSection = Field(default=RiskSection(), description="[risk]: limits over all pairs together")
+    strategies: StrategiesSection = Field(
+        default=StrategiesSection(), description="[strategies]: of users' files, and their exchange"
+    )
     logging: LoggingSection = Field(default=LoggingSection(), description="[logging]")
+    metrics: MetricsSection = Field(
+        default=MetricsSection(), description="[metrics]: figures for Prometheus to scrape"
+    )
+    alerts: AlertsSection = Field(default=AlertsSection(), description="[alerts]: messages to people")
 
     @classmethod
     def settings_customise_sources(

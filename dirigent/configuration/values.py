@@ -13,6 +13,7 @@ OFF = "off"
 _PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}")
 _ROTATION = re.compile(r"\d+(\.\d+)? ?(KB|MB|GB)|\d+ (minute|hour|day|week|month)s?|\d\d:\d\d")
+_PREFIX = re.compile(r"[A-Z][A-Z0-9_]*")
 _RETENTION = re.compile(r"\d+ (minute|hour|day|week|month)s?")
 
 
@@ -68,6 +69,14 @@ def _retention(value: Any) -> Any:
     return value
 
 
+def _prefix(value: str) -> str:
+    if not _PREFIX.fullmatch(value):
+        raise refusal("not the beginning of a variable's name", 'write it as "BINANCE"')
+    if value.startswith("DIRIGENT"):
+        raise refusal("the engine's own settings begin so", 'choose another, such as "EXCHANGE"')
+    return value
+
+
 def _not_empty(value: Any) -> Any:
     if not value:
         raise refusal("empty", "name at least one, or leave the key away")
@@ -90,6 +99,7 @@ OptionalGain = Annotated[Annotated[Exact, Field(gt=0, le=100)] | None, BeforeVal
 Whole = Annotated[int, BeforeValidator(_number)]
 WholeOrZero = Annotated[Whole, Field(ge=0)]
 Count = Annotated[Whole, Field(ge=1)]
+OptionalCount = Annotated[Count | None, BeforeValidator(_off)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Duration = Annotated[Number, Field(gt=0)]
 DurationOrZero = Annotated[Number, Field(ge=0)]
@@ -98,5 +108,6 @@ OptionalDuration = Annotated[Duration | None, BeforeValidator(_off)]
 
 PairSymbol = Annotated[str, BeforeValidator(_symbol)]
 OptionalPath = Annotated[Annotated[str, Field(min_length=1)] | None, BeforeValidator(_off)]
+OptionalPrefix = Annotated[Annotated[str, AfterValidator(_prefix)] | None, BeforeValidator(_off)]
 Rotation = Annotated[str, BeforeValidator(_rotation)]
 Retention = Annotated[str, BeforeValidator(_retention)]

@@ -25,7 +25,7 @@ def problems_of(
         ("databse = 'x'", "databse", '"x"', "unknown key", "did you mean 'database'?"),
         ("[risk]\nmax_deals = 3", "risk.max_deals", "3", "unknown key", "did you mean 'max_open_deals'?"),
         (PAIR + "cooldown = 3", "pairs[1].cooldown", "3", "unknown key", "did you mean 'cooldown_s'?"),
-        ("[zzz]\nqqq = 1", "zzz", "", "unknown key", "choose one of database"),
+        ("[zzz]\nqqq = 1", "zzz", "", "unknown key", "choose one of alerts, database"),
         # a wrong type
         ("[risk]\nmax_open_deals = 'many'", "risk.max_open_deals", '"many"', "valid integer", "deals open"),
         ("[risk]\nmax_open_deals = true", "risk.max_open_deals", "true", "not a number", "without quotes"),
