@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from loguru import logger
 
-from benchmarks import memory, replay, resumption, ticks, transitions
+from benchmarks import feeds, halting, memory, monitoring, replay, resumption, swapping, ticks, transitions
 
 MEASUREMENTS: dict[str, Callable[[], list[str]]] = {
     "ticks": ticks.measure,
@@ -13,6 +13,10 @@ MEASUREMENTS: dict[str, Callable[[], list[str]]] = {
     "replay": replay.measure,
     "resumption": resumption.measure,
     "memory": memory.measure,
+    "monitoring": monitoring.measure,
+    "feeds": feeds.measure,
+    "halting": halting.measure,
+    "swapping": swapping.measure,
 }
 
 

@@ -12,23 +12,40 @@ from dirigent.commands.common import Common, common_options, faults_explained
 _COMMANDS = {
     "init": "Write a commented configuration.",
     "check": "Validate configuration, strategies and tables.",
+    "doctor": "Examine exchange, keys and clock; change nothing.",
     "trade": "Run the engine.",
     "replay": "Run recorded prices through the engine.",
     "status": "Show how the engine is doing.",
-    "pairs": "List the traded pairs.",
+    "pairs": "List the traded pairs; add and remove pairs.",
     "positions": "List the positions.",
     "orders": "List the orders.",
     "fills": "List the fills.",
     "balance": "Show the account by currency.",
     "journal": "Tell what happened, and why.",
+    "why": "Say why a pair does not trade, and what would have to change.",
+    "explain": "Tell one deal's whole story.",
+    "state": "Show the books at a past moment.",
     "reconcile": "Compare the books with the exchange, and settle what differs.",
+    "export": "Write deals or fills as CSV, JSON or Parquet.",
+    "backup": "Copy the database while it trades, and prove the copy.",
+    "restore": "Put a backup in the database's place.",
+    "alert": "Prove that messages reach people.",
+    "halt": "Stop the entries of the running engine, or of one pair.",
+    "resume": "Let the engine, or a pair, enter again.",
+    "stop-entry": "Let positions leave and nothing enter.",
+    "force-exit": "Sell a position now, or all of them.",
+    "force-enter": "Buy now, as far as the risk checks allow.",
+    "cancel-order": "Cancel an order that rests at the exchange.",
+    "reload": "Read the configuration again while the engine runs.",
+    "exchange": "Serve an exchange to rehearse on.",
+    "strategy": "Write, try, list and swap strategies.",
     "verify": "Prove the journal whole and the tables its sum.",
     "simulate": "Prove the engine against faults, by seed.",
     "diagram": "Draw the state machines.",
     "explore": "Search every joint state of the machines.",
     "crashtest": "Kill the real engine again and again, and compare books.",
 }
-"""Each name with its short help: listing them imports none. Module and command bear the name."""
+"""Each name with its short help: listing them imports none. Module and command bear the name, `-` as `_`."""
 
 
 class LazyGroup(click.Group):
@@ -40,7 +57,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"dirigent.commands.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"dirigent.commands.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 

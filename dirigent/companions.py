@@ -8,7 +8,11 @@ from typing import Any
 import click
 from loguru import logger
 
+from dirigent.alerts.telling import tell
+from dirigent.monitoring.server import serve_metrics
 from dirigent.running import Run
+from dirigent.service_manager import report
+from dirigent.swapping.watching import Watcher
 from services.messages import QueryFailed
 from services.resumption import refresh_balance
 
@@ -63,6 +67,16 @@ async def escalate(run: Run) -> None:
     await run.reconciler.run_escalation()
 
 
+async def obey(run: Run) -> None:
+    """Carries out what people command."""
+    await run.helm.keep()
+
+
+async def watch_strategies(run: Run) -> None:
+    """Swaps in the strategies' files that are saved."""
+    await Watcher(run.helm.swaps).keep()
+
+
 async def show(run: Run) -> None:
     """The status line of a terminal."""
     while sys.stderr.isatty():
@@ -70,10 +84,10 @@ async def show(run: Run) -> None:
         click.echo(run.heartbeat.line(), err=True)
 
 
-ESSENTIAL: tuple[Companion, ...] = (beat, ask_balance, keep_limits, compare_books, escalate)
+ESSENTIAL: tuple[Companion, ...] = (beat, ask_balance, keep_limits, compare_books, escalate, obey)
 """The run ends when one of these does."""
 
-OPTIONAL: tuple[Companion, ...] = (show,)
+OPTIONAL: tuple[Companion, ...] = (show, watch_strategies, serve_metrics, tell, report)
 """What is shown and told to people: its failure costs trading nothing."""
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from functools import partial
 
 import click
 from loguru import logger
@@ -10,11 +11,24 @@ from loguru import logger
 from dirigent.assembly import all_rules, assemble
 from dirigent.companions import Companions
 from dirigent.configuration.settings import Settings
+from dirigent.connection_status import connection_of
 from dirigent.heartbeat import Heartbeat
+from dirigent.recalling import recall
 from dirigent.running import Limits, Run
-from dirigent.venues import opened, refuse_what_cannot_trade
+from dirigent.steering.commanded_pairs import with_commanded_pairs
+from dirigent.steering.helm import helm
+from dirigent.steering.reloading import Configuration
+from dirigent.story import TellingStore
+from dirigent.swapping.hanging import hanging_strategies_broken_off
+from dirigent.venues import (
+    Unreachable,
+    opened,
+    refuse_what_cannot_trade,
+    tell_gaps,
+    tolerances,
+    unless_stopped,
+)
 from fsm.commit import StoredState
-from persistence.store import SqliteStore
 from run_realtime_trading import trade
 from services.clocks import SystemClock
 from services.messages import QueryFailed
@@ -26,32 +40,50 @@ STOP_PATIENCE_S = 4.0
 BALANCE_PATIENCE_S = 0.5
 
 
-def run(settings: Settings, limits: Limits, *, live: bool = False) -> int:
+def run(
+    settings: Settings, limits: Limits, *, live: bool = False, configuration: Configuration | None = None
+) -> int:
     """Trades until a signal or a limit ends it. Exit code 0; 1 when the engine had to give up.
 
-    Raises Refused or StoreError when it must not start.
+    `configuration` is where `dirigent reload` reads the settings again. Raises Refused, Unreachable or
+    StoreError when it does not start.
     """
     refuse_what_cannot_trade(settings, live)
-    return asyncio.run(_run(settings, limits))
+    with hanging_strategies_broken_off():
+        return asyncio.run(_run(settings, limits, configuration))
 
 
-async def _run(settings: Settings, limits: Limits) -> int:
+async def _run(settings: Settings, limits: Limits, configuration: Configuration | None) -> int:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     clock = SystemClock()
-    store = SqliteStore.open(settings.database, mode=settings.mode, exchange=settings.exchange.id)
+    store = TellingStore.open(settings.database, mode=settings.mode, exchange=settings.exchange.id)
     try:
         stored = store.load()
+        settings = with_commanded_pairs(settings, stored.facts)
         rules = all_rules(settings, stored)
-        async with opened(settings, list(rules), clock) as exchange:
-            engine = assemble(settings, rules, store, exchange, clock)
+        async with unless_stopped(opened(settings, list(rules), clock), stop) as exchange:
+            if exchange is None:
+                click.echo("stopped before the exchange had answered; nothing was begun", err=True)
+                return 0
+            engine = assemble(settings, rules, store, exchange, clock, stored.facts)
             reconciler = Reconciler(
-                engine.orchestrator, exchange, store, unknown_escalates_s=float(settings.unknown_escalates_s)
+                engine.orchestrator,
+                exchange,
+                store,
+                unknown_escalates_s=float(settings.unknown_escalates_s),
+                tolerances=tolerances(settings, engine.risk.market_rules),
             )
+            tell_gaps(exchange, reconciler.request)
             heartbeat = Heartbeat(
                 engine, clock, settings.mode, settings.exchange.id, clock.now_ms(), reconciler=reconciler
             )
-            this_run = Run(settings, engine, exchange, store, clock, heartbeat, reconciler, limits, stop)
+            heartbeat.connection = partial(connection_of, exchange)
+            recall(engine, heartbeat.assessor, store, stored)
+            held = helm(settings, engine, exchange, store, configuration)
+            this_run = Run(
+                settings, engine, exchange, store, clock, heartbeat, reconciler, limits, stop, held
+            )
             resumption = await _resume(this_run, stored)
             if resumption is None:
                 await _wind_down(this_run)
@@ -64,7 +96,10 @@ async def _run(settings: Settings, limits: Limits) -> int:
 
 
 async def _resume(run: Run, stored: StoredState) -> Resumption | None:
-    """None when it was told to stop while it still waited for the exchange; nothing new was sent then."""
+    """None when it was told to stop while it still waited for the exchange; nothing new was sent then.
+
+    Raises Unreachable.
+    """
     start = resume(
         run.engine.orchestrator,
         run.exchange,
@@ -76,6 +111,11 @@ async def _resume(run: Run, stored: StoredState) -> Resumption | None:
     try:
         await asyncio.wait((resuming, stopping), return_when=asyncio.FIRST_COMPLETED)
         return resuming.result() if resuming.done() else None
+    except QueryFailed as error:
+        raise Unreachable(
+            f"{run.settings.exchange.id} did not answer at the start ({error}); nothing new was sent,"
+            " another try may succeed"
+        ) from None
     finally:
         resuming.cancel()
         stopping.cancel()
@@ -85,8 +125,11 @@ async def _resume(run: Run, stored: StoredState) -> Resumption | None:
 async def _trade(run: Run) -> None:
     engine = run.engine
     try:
+        await run.helm.swaps.go_on()
+        await run.helm.steering.obey()  # a halt that was given meanwhile holds before the first price
+        feeds = run.helm.feeds
         async with Companions(run):
-            await trade(run.exchange, engine.orchestrator, engine.symbols, run.stop, run.reconciler.request)
+            await trade(feeds, engine.orchestrator, feeds.of_the_loop, run.stop, run.reconciler.request)
     finally:
         await _wind_down(run)
 

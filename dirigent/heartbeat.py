@@ -2,12 +2,17 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from loguru import logger
+
 from dirigent.wiring import Engine
 from fsm.commit import Progress
+from fsm.refusals import Assessment
+from services.assessment import Assessor
 from services.ports import Clock
 from services.reconciliation.plan import told
 from services.reconciliation.reconciler import Reconciler
@@ -15,6 +20,9 @@ from services.resumption import checkpoint_of
 
 CHECKPOINTS_A_BEAT = 50
 """Symbols whose indicators one beat saves, in turn, so that a thousand pairs do not stall a tick."""
+
+ASSESSMENTS_A_BEAT = 25
+"""Symbols whose guards one beat asks, in turn, for people who want to know why: 60 µs each."""
 
 
 @dataclass(slots=True)
@@ -27,28 +35,47 @@ class Heartbeat:
     exchange: str
     started_at_ms: int
     reconciler: Reconciler
+    connection: Callable[[], dict[str, Any]] = dict
+    """What is to be told of the way to the exchange."""
+    assessor: Assessor = field(init=False)
     _ticks_before: int = 0
     _at_before_ms: int = 0
     _rate: float = 0.0
     _next: int = 0
+    _next_asked: int = 0
+
+    def __post_init__(self) -> None:
+        self.assessor = Assessor(self.engine.orchestrator)
 
     def beat(self, *, everything: bool = False) -> Progress:
         """`everything` saves the indicators of all symbols, as a stop does."""
         now_ms = self.clock.now_ms()
-        symbols = self.engine.symbols
+        symbols, refusals = self.engine.symbols, self.engine.state.refusals
         turn = symbols if everything else self._in_turn(symbols)
         return Progress(
             at_ms=now_ms,
             heartbeat=self._facts(now_ms),
             feeds=[self._feed(symbol) for symbol in symbols],
             checkpoints={symbol: checkpoint_of(self.engine.orchestrator, symbol) for symbol in turn},
+            refusals=refusals.all() if everything else refusals.take_changed(),
+            assessments=self._assessments(symbols if everything else self._asked_in_turn(symbols), now_ms),
         )
 
+    def _assessments(self, symbols: list[str], now_ms: int) -> list[Assessment]:
+        try:
+            return self.assessor.assess(symbols, now_ms)
+        except Exception as error:  # what only answers people's questions must not end the run
+            logger.bind(event="not_assessed", error=repr(error)).warning("not_assessed")
+            return []
+
+    def _asked_in_turn(self, symbols: list[str]) -> list[str]:
+        self._next_asked, turn = _turn_of(symbols, self._next_asked, ASSESSMENTS_A_BEAT)
+        return turn
+
     def _in_turn(self, symbols: list[str]) -> list[str]:
-        first = self._next % len(symbols)
-        self._next = first + CHECKPOINTS_A_BEAT
+        self._next, turn = _turn_of(symbols, self._next, CHECKPOINTS_A_BEAT)
         trailing = [symbol for symbol in symbols if self._trails(symbol)]
-        return list(dict.fromkeys([*symbols[first : self._next], *trailing]))
+        return list(dict.fromkeys([*turn, *trailing]))
 
     def _trails(self, symbol: str) -> bool:
         """A trailing stop's highest price is kept at every beat: losing it would loosen the stop."""
@@ -85,6 +112,7 @@ class Heartbeat:
                 currency: {"free": balance.free, "used": balance.used, "total": balance.total}
                 for currency, balance in state.balances.items()
             },
+            **self.connection(),
         }
 
     def line(self) -> str:
@@ -100,3 +128,11 @@ class Heartbeat:
             f" · equity {equity} · {self._rate:.0f} ticks/s"
             f" · tick p99 {state.metrics.tick_latency.quantile_ms(0.99):.3f} ms{bad}{fault}"
         )
+
+
+def _turn_of(symbols: list[str], first: int, size: int) -> tuple[int, list[str]]:
+    """So many symbols from there on, round and round, none twice; and where the next turn begins."""
+    if len(symbols) <= size:
+        return 0, symbols
+    first %= len(symbols)
+    return first + size, [*symbols, *symbols][first : first + size]

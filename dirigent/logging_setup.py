@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from dirigent.configuration.problems import Problem, SettingsError
-from dirigent.logging_secrets import masked, masked_text, redact
+from dirigent.logging_secrets import mask_the_uncaught, masked, masked_text, redact
 
 if TYPE_CHECKING:
     from loguru import Record
@@ -39,6 +39,7 @@ def configure_logging(
     """
     for secret in secrets:
         redact(secret)
+    mask_the_uncaught()
     on_terminal = sys.stderr.isatty() if terminal is None else terminal
     asked = _LEVELS_BY_VERBOSITY[min(verbosity, 2)]
     logger.remove()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dirigent.configuration.settings import Settings
 from dirigent.heartbeat import Heartbeat
+from dirigent.steering.helm import Helm
 from dirigent.venues import Venue
 from dirigent.wiring import Engine
 from persistence.store import SqliteStore
@@ -33,3 +34,4 @@ class Run:
     reconciler: Reconciler
     limits: Limits
     stop: asyncio.Event
+    helm: Helm

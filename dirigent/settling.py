@@ -1,37 +1,85 @@
 """A person's session with the books: a plan that only reads, or an engine that does what the person decides."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 from dirigent.assembly import all_rules, assemble
 from dirigent.configuration.settings import Settings, pair_rules
-from dirigent.venues import Venue, opened, paper_file
+from dirigent.venues import Venue, is_simulated, opened, paper_file, refuse_exchange, tolerances
 from dirigent.wiring import Engine
+from fsm.commit import former_tags
 from fsm.records import OrderRecord, PairRecord, PositionRecord
 from persistence.standing import standing
 from persistence.store import SqliteStore
 from services.clocks import SystemClock
 from services.exchanges.paper_file import audit
+from services.messages import OrderReport
 from services.reconciliation.comparison import compare, questions
 from services.reconciliation.decisions import CannotDecide, Decisions
 from services.reconciliation.plan import Account, Beliefs, Kind, Plan
-from services.reconciliation.reconciler import Reconciler, baselines_in
+from services.reconciliation.reconciler import PAUSE_S, Reconciler, baselines_in
 from services.resumption import resume
 
 PATIENCE_S = 10.0
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Compares the database with the exchange's books, and changes nothing; also beside a running daemon.
+
+    Raises what `opened` raises, and QueryFailed.
+    """
+    refuse_exchange(settings)
+    return plan_from_files(settings) if is_simulated(settings) else asyncio.run(_plan_from_exchange(settings))
+
+
+async def _plan_from_exchange(settings: Settings) -> Plan:
+    """What was seen twice: between the answers of one look an order may fill."""
+    symbols = _beliefs(settings, []).symbols
+    async with opened(settings, symbols, SystemClock()) as exchange:
+        plan = await _look(settings, exchange, symbols)
+        if not plan.differences:
+            return plan
+        await asyncio.sleep(PAUSE_S)
+        again = await _look(settings, exchange, symbols)
+        seen = {row.identity for row in plan.differences}
+        return replace(again, differences=tuple(row for row in again.differences if row.identity in seen))
+
+
+async def _look(settings: Settings, exchange: Venue, symbols: Sequence[str]) -> Plan:
+    listed = await exchange.fetch_open_orders()
+    balances = await exchange.fetch_balance()
+    allowed = tolerances(settings, {symbol: exchange.market(symbol) for symbol in symbols})
+    beliefs = replace(_beliefs(settings, listed), tolerances=allowed)
+    account = Account(listed, balances)
+    while asked := questions(beliefs, account):
+        answers = {name: await exchange.fetch_order(name, symbol) for name, symbol in asked}
+        account = Account(listed, balances, {**account.answers, **answers})
+    return compare(beliefs, account)
 
 
 def plan_from_files(settings: Settings) -> Plan:
     """Compares the database with the paper exchange's file; reads both, also beside a running daemon."""
     book = audit(paper_file(settings.database))
     listed = [order.listed() for order in book.orders if order.is_open]
+    beliefs = _beliefs(settings, listed)
+    found = {(order.client_order_id, order.symbol): order.report() for order in book.orders}
+    account = Account(listed, book.balances)
+    while asked := questions(beliefs, account):
+        answers = {name: found.get((name, symbol)) for name, symbol in asked}
+        account = Account(listed, book.balances, {**account.answers, **answers})
+    return compare(beliefs, account)
+
+
+def _beliefs(settings: Settings, listed: Sequence[OrderReport]) -> Beliefs:
+    """The engine's side, as the database has it at this moment."""
     whole = standing(Path(settings.database), [report.client_order_id for report in listed])
     live = {order.client_order_id: order for order in whole.stored.orders if isinstance(order, OrderRecord)}
     pairs = [pair.symbol for pair in whole.stored.pairs if isinstance(pair, PairRecord)]
-    beliefs = Beliefs(
+    return Beliefs(
         tag=whole.stored.tag,
         symbols=tuple(dict.fromkeys([*pairs, *pair_rules(settings)])),
         live=live,
@@ -39,13 +87,8 @@ def plan_from_files(settings: Settings) -> Plan:
         positions=[p for p in whole.stored.positions if isinstance(p, PositionRecord)],
         totals=whole.totals,
         baselines=baselines_in(whole.stored.facts),
+        former_tags=former_tags(whole.stored.facts),
     )
-    found = {(order.client_order_id, order.symbol): order.report() for order in book.orders}
-    account = Account(listed, book.balances)
-    while asked := questions(beliefs, account):
-        answers = {name: found.get((name, symbol)) for name, symbol in asked}
-        account = Account(listed, book.balances, {**account.answers, **answers})
-    return compare(beliefs, account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +168,16 @@ class Session:
 async def session(settings: Settings, person: str) -> AsyncIterator[Session]:
     """Opens store and exchange as the daemon does, and looks up what is outstanding.
 
-    Raises StoreError while a daemon holds the database.
+    Raises StoreError while a daemon holds the database, and what `opened` raises.
     """
+    refuse_exchange(settings)
     clock = SystemClock()
     with SqliteStore.open(settings.database, mode=settings.mode, exchange=settings.exchange.id) as store:
         stored = store.load()
         rules = all_rules(settings, stored)
         async with opened(settings, list(rules), clock) as exchange:
-            engine = assemble(settings, rules, store, exchange, clock)
+            engine = assemble(settings, rules, store, exchange, clock, stored.facts)
             await resume(engine.orchestrator, exchange, stored, engine.symbols, PATIENCE_S, for_a_person=True)
-            reconciler = Reconciler(engine.orchestrator, exchange, store)
+            allowed = tolerances(settings, engine.risk.market_rules)
+            reconciler = Reconciler(engine.orchestrator, exchange, store, tolerances=allowed)
             yield Session(engine, exchange, reconciler, Decisions(engine.orchestrator, person))

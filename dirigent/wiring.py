@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dirigent import strategies_from_files
 from services.deals.deal_orders import DealOrders
 from services.market_data_analyzer import MarketDataAnalyzer
 from services.messages import PairRules, RiskLimits
@@ -12,7 +13,6 @@ from services.ports import Account, Archive, Clock, OrderDesk, Store
 from services.risk_management import RiskManagementService
 from services.signal_aggregation import SignalAggregationService, WeightedStrategy
 from services.state_management import StateManagementService
-from services.strategies import catalogue
 from services.trading_orchestrator import TradingOrchestrator
 
 
@@ -48,6 +48,12 @@ class Parts:
     strategies: Mapping[str, Sequence[Choice]]
     limits: RiskLimits = field(default_factory=RiskLimits)
     timings: OrderTimings = field(default_factory=OrderTimings)
+    recent_samples: int = 0
+    """Of each pair, kept to warm up strategies that are swapped in."""
+    strategy_budget_ms: float = 0
+    """What a user's strategy may take of a sample; 0 is unwatched, so that a replay depends on no clock."""
+    at_once: bool = False
+    """One caller pumps everything, as in a replay: mail is handled when it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +78,9 @@ def build(parts: Parts) -> Engine:
 
     A symbol that the exchange does not list raises KeyError.
     """
-    market = MarketDataAnalyzer(parts.clock)
-    state = StateManagementService(parts.memory, parts.memory, parts.clock)
-    signals = SignalAggregationService(market, parts.memory)
+    market = MarketDataAnalyzer(parts.clock, recent_samples=parts.recent_samples)
+    state = StateManagementService(parts.memory, parts.memory, parts.clock, at_once=parts.at_once)
+    signals = SignalAggregationService(market, parts.memory, budget_ms=parts.strategy_budget_ms)
     market_rules = {symbol: parts.connector.market(symbol) for symbol in parts.rules}
     risk = RiskManagementService(parts.limits, dict(parts.rules), market_rules, market, state)
     orders = OrderExecutionService(
@@ -83,7 +89,7 @@ def build(parts: Parts) -> Engine:
     for symbol, rules in parts.rules.items():
         market.add_symbol(symbol)
         weighted = [
-            WeightedStrategy(catalogue.create(choice.name, choice.params), float(choice.weight))
+            WeightedStrategy(strategies_from_files.create(choice.name, choice.params), float(choice.weight))
             for choice in parts.strategies[symbol]
         ]
         signals.configure(symbol, weighted, int(rules.signal_expires_s * 1000))

@@ -1,12 +1,13 @@
 """What one transaction writes: changed records, journal entries, fills, and the requests that may leave after it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from fsm.order import ORDER
 from fsm.records import Fill, OrderRecord, Record
+from fsm.refusals import Assessment, Refusal
 from fsm.values import Verdict
 
 
@@ -57,6 +58,22 @@ class OfferedSignal:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class AnsweredCommand:
+    """A person's command that is settled: executed, refused or expired, in the transaction that holds its effects."""
+
+    id: str
+    kind: str
+    arguments: str
+    """As JSON."""
+    person: str
+    given_at_ms: int
+    answered_at_ms: int
+    outcome: str
+    """`done`, `refused` or `expired`."""
+    answer: str
+
+
 @dataclass(slots=True)
 class CommitBatch:
     """Everything of one or several turns, written whole or not at all.
@@ -72,6 +89,7 @@ class CommitBatch:
     signals: list[OfferedSignal] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     """Single values of the engine by name, such as the equity with which the day began."""
+    commands: list[AnsweredCommand] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -83,17 +101,28 @@ class CommitBatch:
             or self.outbox_done
             or self.signals
             or self.facts
+            or self.commands
         )
 
     @property
     def must_be_on_disk(self) -> bool:
-        """Whether no power cut may take it back: a request leaves after it, or an order that had ended is corrected.
+        """Whether no power cut may take it back: a request leaves after it, a person is told that it is done, or an
+        order that had ended is corrected.
 
         What is lost of an order that lives, the next start's look-up brings back; one that has ended is not asked for.
         """
-        return bool(self.outbox) or any(
+        return bool(self.outbox or self.commands) or any(
             entry.machine == ORDER.name and entry.source in ORDER.finals for entry in self.journal
         )
+
+
+FORMER_TAGS = "former_tags"
+"""The fact that names the tags which a database had before it was put back from a backup, apart by spaces."""
+
+
+def former_tags(facts: Mapping[str, str]) -> tuple[str, ...]:
+    """Of the database's former lives, the last one last."""
+    return tuple(facts.get(FORMER_TAGS, "").split())
 
 
 @dataclass(slots=True)
@@ -143,6 +172,9 @@ class Progress:
     feeds: list[tuple[str, str, int, str]] = field(default_factory=list)
     """(symbol, last price, time of the last tick in ms, why the pair does not trade)."""
     checkpoints: dict[str, str] = field(default_factory=dict)
+    refusals: Sequence[Refusal] = ()
+    """Those that were counted since the last time."""
+    assessments: Sequence[Assessment] = ()
 
 
 class StoreError(Exception):

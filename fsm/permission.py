@@ -10,6 +10,8 @@ QUARANTINED = "quarantined"
 HALT_ORDERED = "halt_ordered"
 RESUMED = "resumed"
 BALANCE_ACCEPTED = "balance_accepted"
+COMMAND_ANSWERED = "command_answered"
+BACKUP_RESTORED = "backup_restored"
 
 ENGINE_SUBJECT = "engine"
 """The id of the permission that governs every pair; the others are named by their symbol."""
@@ -37,6 +39,14 @@ _ROWS = (
     Row(ACTIVE,     BALANCE_ACCEPTED, ACTIVE,     (),     (),              "a person took a deposit or a withdrawal into the books"),
     Row(EXITS_ONLY, BALANCE_ACCEPTED, EXITS_ONLY, (),     ()),
     Row(HALTED,     BALANCE_ACCEPTED, HALTED,     (),     ()),
+
+    Row(ACTIVE,     COMMAND_ANSWERED, ACTIVE,     (),     (),              "a person's command that moved nothing else: the journal has it all the same"),
+    Row(EXITS_ONLY, COMMAND_ANSWERED, EXITS_ONLY, (),     ()),
+    Row(HALTED,     COMMAND_ANSWERED, HALTED,     (),     ()),
+
+    Row(ACTIVE,     BACKUP_RESTORED,  HALTED,     (),     (),              "the exchange may know more than these books: a person has to look"),
+    Row(EXITS_ONLY, BACKUP_RESTORED,  HALTED,     (),     ()),
+    Row(HALTED,     BACKUP_RESTORED,  HALTED,     (),     ()),
 )
 # fmt: on
 

@@ -12,7 +12,7 @@ from persistence.faults import store_fault
 
 APPLICATION_ID = 0x44495247
 """`DIRG`, in the header of every database of ours."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 """The number of migrations, kept in `PRAGMA user_version` so that a reader need not know them."""
 LOCK_TIMEOUT_S = 1.0
 

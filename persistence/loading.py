@@ -6,7 +6,15 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from fsm.commit import CommitBatch, JournalEntry, OutboxRow, StoredState, StoreError
+from fsm.commit import (
+    FORMER_TAGS,
+    CommitBatch,
+    JournalEntry,
+    OutboxRow,
+    StoredState,
+    StoreError,
+    former_tags,
+)
 from fsm.records import Record, changes_between
 from persistence.journal import (
     COLUMNS,
@@ -90,14 +98,19 @@ def _live(connection: sqlite3.Connection, machine: str) -> list[Record]:
 def _last_position_number(connection: sqlite3.Connection, tag: str) -> int:
     """The highest in use: a position's id is the tag, then its number in base 36 and of fixed width.
 
+    Under its former tags, too: the orders of a position from a former life bear the present tag and its number.
     Never below the count, whatever the ids look like.
     """
-    count: int = connection.execute("SELECT coalesce(max(rowid), 0) FROM positions").fetchone()[0]
-    last = connection.execute(
-        "SELECT max(id) FROM positions WHERE id > ? AND id < ?", (tag, tag + "~")
-    ).fetchone()[0]
-    number = last.removeprefix(tag) if last else ""
-    return max(count, int(number, 36)) if _BASE_36.fullmatch(number) else count
+    number: int = connection.execute("SELECT coalesce(max(rowid), 0) FROM positions").fetchone()[0]
+    facts = dict(connection.execute("SELECT name, value FROM facts WHERE name = ?", (FORMER_TAGS,)))
+    for one in (tag, *former_tags(facts)):
+        last = connection.execute(
+            "SELECT max(id) FROM positions WHERE id > ? AND id < ?", (one, one + "~")
+        ).fetchone()[0]
+        digits = last.removeprefix(one) if last else ""
+        if _BASE_36.fullmatch(digits):
+            number = max(number, int(digits, 36))
+    return number
 
 
 def map_states(state: StoredState, at_ms: int, path: Path) -> CommitBatch:

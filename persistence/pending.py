@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from fsm.commit import CommitBatch, JournalEntry, OfferedSignal, OutboxRow
+from fsm.commit import AnsweredCommand, CommitBatch, JournalEntry, OfferedSignal, OutboxRow
 from fsm.records import Fill, Record
 
 GROUP_COMMITS_MAX = 256
@@ -26,6 +26,7 @@ class Pending:
     """When each request was done, by its id."""
     signals: dict[str, OfferedSignal] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
+    commands: list[AnsweredCommand] = field(default_factory=list)
     commits: int = 0
     _closes_at_s: float = 0.0
 
@@ -66,3 +67,4 @@ class Pending:
             self.signals.setdefault(signal.id, signal)
         if batch.facts:
             self.facts.update(batch.facts)
+        self.commands += batch.commands

@@ -54,6 +54,13 @@ def _pair(
     }
 
 
+def permission_versions(path: Path) -> dict[str, int]:
+    """By scope, the version of each permission that is not active."""
+    with reading(path) as connection:
+        permissions: list[PermissionRecord] = _records(connection, "permission", {})
+    return {one.scope: one.version for one in permissions if one.state != PERMISSION.initial}
+
+
 def _refusal(permission: PermissionRecord) -> str:
     """Why the pair may not enter, which says more than any signal's reason."""
     return "" if permission.state == PERMISSION.initial else permission.reason

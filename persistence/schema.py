@@ -14,6 +14,7 @@ from sqlite_utils.migrations import Migrations
 from fsm.commit import StoreError
 from persistence.codec import Codec, Column
 from persistence.files import SCHEMA_VERSION, refuse_newer
+from persistence.refusals import REFUSAL_TABLES
 from persistence.subjects import FILL_CODEC, SUBJECT_TABLES
 
 MIGRATIONS = Migrations("dirigent")
@@ -91,6 +92,26 @@ def m0001_first_tables(db: Database) -> None:
     db.execute(f"CREATE TABLE fills ({', '.join(fills)}, PRIMARY KEY (symbol, id)) STRICT, WITHOUT ROWID")
     for statement in _STATEMENTS:
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m0002_refusals(db: Database) -> None:
+    for statement in REFUSAL_TABLES:
+        db.execute(statement)
+
+
+@MIGRATIONS()
+def m0003_commands(db: Database) -> None:
+    db.execute("""CREATE TABLE commands (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        person TEXT NOT NULL,
+        given_at_ms INTEGER NOT NULL,
+        answered_at_ms INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        answer TEXT NOT NULL
+    ) STRICT""")
 
 
 def _declared(table: str, column: Column, key: str) -> str:

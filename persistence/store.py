@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreError, Totals
 from fsm.records import OrderRecord, PositionRecord
+from fsm.refusals import Assessment, Refusal
 from persistence import creation
 from persistence.admission import check_fits, check_whole
 from persistence.codec import heartbeat_to_json, storable
@@ -18,6 +19,15 @@ from persistence.loading import find_one, latest_moment, load_state, map_states,
 from persistence.lock import DatabaseLock
 from persistence.open_mark import check_log_is_here, close_marked, mark_open
 from persistence.pending import Pending
+from persistence.recent_ids import RecentIds
+from persistence.refusals import (
+    ASSESSMENT_SET,
+    REFUSAL_SET,
+    assessment_row,
+    read_assessments,
+    read_refusals,
+    refusal_row,
+)
 from persistence.schema import migrate
 from persistence.standing import RunningTotals, read_recent_orders, read_unknown_since_ms
 from persistence.transactions import Transactions, Write
@@ -33,6 +43,7 @@ _FEED_SET = """INSERT INTO feeds(symbol, last_price, last_tick_at_ms, note) VALU
     ON CONFLICT(symbol) DO UPDATE SET
     last_price = excluded.last_price, last_tick_at_ms = excluded.last_tick_at_ms, note = excluded.note"""
 _HAS_FILL = "SELECT 1 FROM fills WHERE symbol = ? AND id = ?"
+_HAS_COMMAND = "SELECT 1 FROM commands WHERE id = ?"
 _HAS_SIGNAL = "SELECT 1 FROM signals WHERE id = ?"
 _INDICATORS_SET = """INSERT INTO indicator_checkpoints(symbol, at_ms, state) VALUES (?, ?, ?)
     ON CONFLICT(symbol) DO UPDATE SET at_ms = excluded.at_ms, state = excluded.state"""
@@ -60,6 +71,8 @@ class SqliteStore:
         self._head = ChainHead(0, "")
         self._pending = Pending(0)
         self._lost = ""
+        self._known_fills: RecentIds[tuple[str, str]] = RecentIds(is_complete=False)
+        self._known_signals: RecentIds[str] = RecentIds(is_complete=False)
         self._totals = RunningTotals()
 
     @classmethod
@@ -121,6 +134,9 @@ class SqliteStore:
         self._head = read_head(connection)
         self._pending = Pending(latest_moment(connection))
         mark_open(connection, self.epoch)
+        if self._is_grouped and not self._head.seq:
+            self._known_fills = RecentIds(is_complete=not self._exists("SELECT 1 FROM fills LIMIT 1"))
+            self._known_signals = RecentIds(is_complete=not self._exists("SELECT 1 FROM signals LIMIT 1"))
 
     def load(self) -> StoredState:
         self.flush()
@@ -155,6 +171,10 @@ class SqliteStore:
         except UNSTORABLE as error:
             raise store_fault(self.path, error) from error
         pending.merge(batch)
+        for fill in batch.fills:
+            self._known_fills.add((storable(fill.symbol), storable(fill.id)))
+        for signal in batch.signals:
+            self._known_signals.add(storable(signal.id))
         if pending.is_full:
             self.flush()
 
@@ -167,11 +187,16 @@ class SqliteStore:
             for symbol, state in progress.checkpoints.items()
         ]
 
+        refusals = [refusal_row(one) for one in progress.refusals]
+        assessments = [assessment_row(one) for one in progress.assessments]
+
         def write(connection: sqlite3.Connection) -> None:
             if heartbeat:
                 connection.execute(_ENGINE_SET, ("heartbeat", heartbeat))
             connection.executemany(_FEED_SET, feeds)
             connection.executemany(_INDICATORS_SET, states)
+            connection.executemany(REFUSAL_SET, refusals)
+            connection.executemany(ASSESSMENT_SET, assessments)
 
         self._transact(write, on_disk=self._is_grouped)
 
@@ -218,10 +243,22 @@ class SqliteStore:
     def has_fill(self, symbol: str, fill_id: str) -> bool:
         if (symbol, fill_id) in self._pending.fills:
             return True
-        return self._exists(_HAS_FILL, storable(symbol), storable(fill_id))
+        key = storable(symbol), storable(fill_id)
+        known = self._known_fills.has(key)
+        return self._exists(_HAS_FILL, *key) if known is None else known
 
     def signal_was_offered(self, signal_id: str) -> bool:
-        return signal_id in self._pending.signals or self._exists(_HAS_SIGNAL, storable(signal_id))
+        if signal_id in self._pending.signals:
+            return True
+        known = self._known_signals.has(storable(signal_id))
+        return self._exists(_HAS_SIGNAL, storable(signal_id)) if known is None else known
+
+    @property
+    def tag(self) -> str:
+        return self._tag
+
+    def command_was_answered(self, command_id: str) -> bool:
+        return self._exists(_HAS_COMMAND, storable(command_id))
 
     def _exists(self, query: str, *key: str) -> bool:
         try:
@@ -237,6 +274,12 @@ class SqliteStore:
 
     def unknown_since_ms(self, client_order_id: str) -> int | None:
         return self._read(lambda connection: read_unknown_since_ms(connection, client_order_id))
+
+    def refusals(self) -> list[Refusal]:
+        return self._read(read_refusals)
+
+    def assessments(self) -> list[Assessment]:
+        return self._read(read_assessments)
 
     def _read(self, ask: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         self.flush()

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fsm.commit import StoreConflict
+from fsm.commit import AnsweredCommand, StoreConflict
 from persistence.admission import require_outbox, version_conflict
 from persistence.codec import Value, storable
 from persistence.journal import INSERT, INSERT_CHECKPOINT, ChainHead, checkpoints_in, rows_of
@@ -21,6 +21,10 @@ _OUTBOX_INSERT = (
 """`max` of a moment and NULL is NULL: a request that is not done stays so."""
 _OUTBOX_DONE = "UPDATE outbox SET done_at_ms = max(created_at_ms, ?) WHERE id = ? AND done_at_ms IS NULL"
 _SIGNAL_INSERT = "INSERT OR IGNORE INTO signals(id, symbol, side, outcome, at_ms) VALUES (?, ?, ?, ?, ?)"
+_COMMAND_INSERT = (
+    "INSERT INTO commands(id, kind, arguments, person, given_at_ms, answered_at_ms, outcome, answer)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _FACT_SET = (
     "INSERT INTO facts(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
 )
@@ -41,6 +45,7 @@ class Prepared:
     done: list[tuple[int, str]]
     signals: Rows
     facts: list[tuple[str, str]]
+    commands: Rows
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Inside a transaction of the caller. Raises StoreConflict when a version is not what it was."""
@@ -64,6 +69,8 @@ class Prepared:
             connection.executemany(_SIGNAL_INSERT, self.signals)
         if self.facts:
             connection.executemany(_FACT_SET, self.facts)
+        if self.commands:
+            _insert_commands(connection, self.commands)
 
 
 def prepare(pending: Pending, epoch: int, before: ChainHead) -> Prepared:
@@ -88,7 +95,13 @@ def prepare(pending: Pending, epoch: int, before: ChainHead) -> Prepared:
         done=[(at_ms, storable(one)) for one, at_ms in pending.done.items() if one not in pending.outbox],
         signals=_signal_rows(pending),
         facts=[(storable(name), storable(value)) for name, value in pending.facts.items()],
+        commands=[_command_row(one) for one in pending.commands],
     )
+
+
+def _command_row(one: AnsweredCommand) -> list[Value]:
+    texts = (storable(one.id), storable(one.kind), storable(one.arguments), storable(one.person))
+    return [*texts, one.given_at_ms, one.answered_at_ms, one.outcome, storable(one.answer)]
 
 
 def _outbox_rows(pending: Pending) -> Rows:
@@ -143,3 +156,10 @@ def _insert_fills(connection: sqlite3.Connection, rows: Rows) -> None:
     except sqlite3.IntegrityError as error:
         culprit = rows[connection.total_changes - before]
         raise StoreConflict(f"fill {culprit[0]} of order {culprit[1]} cannot be stored: {error}") from error
+
+
+def _insert_commands(connection: sqlite3.Connection, rows: Rows) -> None:
+    try:
+        connection.executemany(_COMMAND_INSERT, rows)
+    except sqlite3.IntegrityError as error:
+        raise StoreConflict(f"command {rows[0][0]} was answered before: {error}") from error

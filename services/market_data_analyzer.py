@@ -1,14 +1,15 @@
 """MarketDataAnalyzer: checks each price that comes in and keeps what is known of each market up to date."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from fsm.values import ZERO
-from services.indicators import CheckpointError, Indicator, Volatility, checked_mapping
+from services.indicator_set import IndicatorSet as IndicatorSet
+from services.indicators import CheckpointError, Volatility, checked_mapping
 from services.messages import BadTick, Tick
 from services.ports import Clock
+from services.recent_samples import RecentSamples
 
 PRICE_MIN, PRICE_MAX = Decimal("1e-100"), Decimal("1e100")
 """Between these no indicator's arithmetic overflows."""
@@ -67,11 +68,19 @@ class MarketDataAnalyzer:
     """Prices become ticks, samples update indicators. A price that is refused changes nothing."""
 
     def __init__(
-        self, clock: Clock, *, future_tolerance_ms: int = 60_000, volatility_period: int = 60
+        self,
+        clock: Clock,
+        *,
+        future_tolerance_ms: int = 60_000,
+        volatility_period: int = 60,
+        recent_samples: int = 0,
     ) -> None:
+        """`recent_samples` of each market are kept, to warm up strategies that are swapped in."""
         self.clock = clock
         self.future_tolerance_ms = future_tolerance_ms
         self._volatility_period = volatility_period
+        self._recent_samples = recent_samples
+        self._recent: dict[str, RecentSamples] = {}
         self._markets: dict[str, tuple[MarketView, IndicatorSet]] = {}
         self._allowed_until_ms = 0
 
@@ -80,6 +89,9 @@ class MarketDataAnalyzer:
         if symbol not in self._markets:
             indicators = IndicatorSet()
             view = MarketView(symbol, indicators.need(Volatility, self._volatility_period))
+            if self._recent_samples:
+                recent = self._recent[symbol] = RecentSamples(view, self._recent_samples)
+                indicators.also_update(recent.update)
             self._markets[symbol] = (view, indicators)
         return self._markets[symbol][0]
 
@@ -90,8 +102,12 @@ class MarketDataAnalyzer:
         """Raises KeyError for a symbol that was not added, as all that follow do."""
         return self._markets[symbol][0]
 
-    def indicators(self, symbol: str) -> "IndicatorSet":
+    def indicators(self, symbol: str) -> IndicatorSet:
         return self._markets[symbol][1]
+
+    def recent(self, symbol: str) -> RecentSamples | None:
+        """None when no past is kept."""
+        return self._recent.get(symbol)
 
     def age_ms(self, symbol: str) -> int | None:
         """The age of the last tick; None before the first."""
@@ -229,66 +245,6 @@ class MarketDataAnalyzer:
             ahead_ms = at_ms - now_ms
             return f"{at_ms} is of the future: {ahead_ms} ms ahead, tolerance {self.future_tolerance_ms} ms"
         return ""
-
-
-AnIndicator = TypeVar("AnIndicator", bound=Indicator)
-_Identity = tuple[type[Indicator], tuple[int, ...]]
-
-
-class IndicatorSet:
-    """The indicators of one symbol: one object for each kind and periods, shared by all who need it.
-
-    `updates` are the methods to call with each sample.
-    """
-
-    __slots__ = ("_known", "_users", "updates")
-
-    def __init__(self) -> None:
-        self._known: dict[_Identity, Indicator] = {}
-        self._users: Counter[_Identity] = Counter()
-        self.updates: tuple[Callable[[float], None], ...] = ()
-
-    def need(self, kind: type[AnIndicator], *periods: int) -> AnIndicator:
-        """`need(Sma, 5)`; cold when nobody needed it before."""
-        identity = (kind, periods)
-        indicator = self._known.get(identity)
-        if indicator is None:
-            indicator = self._known[identity] = kind(*periods)
-            self._collect_updates()
-        self._users[identity] += 1
-        assert isinstance(indicator, kind)
-        return indicator
-
-    def release(self, indicator: Indicator) -> None:
-        """Takes back one `need`; with the last one the indicator goes. Raises KeyError for an unknown one."""
-        identity = next((key for key, known in self._known.items() if known is indicator), None)
-        if identity is None:
-            raise KeyError(indicator)
-        self._users[identity] -= 1
-        if not self._users[identity]:
-            del self._users[identity], self._known[identity]
-            self._collect_updates()
-
-    def state(self) -> dict[str, Any]:
-        return {_name(*identity): indicator.state() for identity, indicator in self._known.items()}
-
-    def restore(self, states: Mapping[str, Any]) -> None:
-        """All or none. What `states` lacks starts cold; a state that nobody needs is left aside."""
-        for trial in (True, False):
-            for (kind, periods), known in self._known.items():
-                state = states.get(_name(kind, periods))
-                indicator = kind(*periods) if trial else known
-                try:
-                    indicator.restore(kind(*periods).state() if state is None else checked_mapping(state))
-                except CheckpointError as error:
-                    raise CheckpointError(f"{_name(kind, periods)}: {error}") from None
-
-    def _collect_updates(self) -> None:
-        self.updates = tuple(indicator.update for indicator in self._known.values())
-
-
-def _name(kind: type[Indicator], periods: tuple[int, ...]) -> str:
-    return f"{kind.__name__.lower()}({','.join(map(str, periods))})"
 
 
 def _decimal(value: object) -> Decimal:

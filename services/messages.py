@@ -160,5 +160,9 @@ class RiskLimits:
     stale_after_s: float = 30
     max_spread: Decimal | None = Decimal("0.01")
     max_price_jump: Decimal | None = Decimal("0.2")
+    max_drawdown: Decimal | None = None
+    """Fraction below the highest equity at which the engine is halted."""
+    max_orders_per_minute: int | None = None
+    """Beyond so many orders in a minute no entry is made; exits always are."""
     fee_reserve: Decimal = Decimal("0.002")
     """Fraction of a deal that has to be left over for fees and slippage."""

@@ -1,5 +1,6 @@
 """Counters that a tick can afford, and the latency of ticks in a histogram of fixed size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 _SUB_BITS = 3
@@ -11,8 +12,10 @@ class LatencyHistogram:
     """Durations in ns by power of two, each cut in eight: a quantile is right within 12.5 percent."""
 
     counts: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
+    total_ns: int = 0
 
     def record(self, duration_ns: int) -> None:
+        self.total_ns += duration_ns
         shift = duration_ns.bit_length() - 1 - _SUB_BITS
         if shift <= 0:
             self.counts[duration_ns & 15] += 1
@@ -30,6 +33,15 @@ class LatencyHistogram:
             if seen >= wanted and count:
                 return _upper_ns(index) / 1e6
         return 0.0
+
+    def counted_upto(self, edges_ns: Sequence[int]) -> list[int]:
+        """How many durations lie below each edge, of rising powers of two from 16 on: there the cut is exact."""
+        counted, index, found = 0, 0, []
+        for edge in edges_ns:
+            end = (edge.bit_length() - 1 - _SUB_BITS + 1) << _SUB_BITS
+            counted, index = counted + sum(self.counts[index:end]), end
+            found.append(counted)
+        return found
 
 
 def _upper_ns(index: int) -> int:

@@ -16,11 +16,14 @@ from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.records import PairRecord, PermissionRecord, Record
 from fsm.values import MONEY, quote_of
 from services.indicators import CheckpointError
+from services.messages import QueryFailed
 from services.ports import Account
 from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
 
 Reconcile = Callable[[], Awaitable[object]]
+
+ASK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ async def resume(
     """Goes on from what the store's `load` found. Looks up every outstanding order before anything new is sent; an
     order that no look-up settled within `patience_s` stays unknown, and its pair enters nothing meanwhile.
 
+    Raises QueryFailed when the exchange did not tell the balance for so long; nothing new was sent then.
+
     `reconcile` runs after the look-ups and before anything new is sent. `for_a_person`: a short session in which
     only what a person decides happens; no deadline fires, and sends stay held until they are released.
     """
@@ -68,14 +73,14 @@ async def resume(
         state.deliver(OrderNews(row.client_order_id, row.symbol, outbox_done=row.id))
     outstanding, positions = list(state.working.orders.values()), len(state.working.positions)
     state.sends_are_held = True
-    await refresh_balance(orchestrator, account)
+    await _refresh_balance_soon(orchestrator, account, patience_s)
     await orchestrator.update_open_positions()
     for order in outstanding:
         state.deliver(OrderNews(order.client_order_id, order.symbol, None, ENGINE_RESTARTED))
     await orchestrator.update_open_positions()
     await state.settle(patience_s)
     await orchestrator.update_open_positions()
-    await refresh_balance(orchestrator, account)
+    await _refresh_balance_soon(orchestrator, account, patience_s)
     if reconcile is not None:
         await reconcile()
     if not for_a_person:
@@ -88,6 +93,24 @@ async def resume(
         "resumed"
     )
     return resumption
+
+
+async def _refresh_balance_soon(
+    orchestrator: TradingOrchestrator, account: Account, patience_s: float
+) -> None:
+    """An exchange that does not answer at once, or has asked for quiet, may a little later. Raises QueryFailed."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + patience_s
+    while True:
+        try:
+            await refresh_balance(orchestrator, account)
+        except QueryFailed as error:
+            if loop.time() >= until_s:
+                raise
+            logger.bind(event="balance_not_told", error=repr(error)).warning("balance_not_told")
+            await asyncio.sleep(ASK_AGAIN_S)
+        else:
+            return
 
 
 async def refresh_balance(orchestrator: TradingOrchestrator, account: Account) -> None:

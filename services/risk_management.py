@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from fsm.records import PairRecord
 from fsm.values import MONEY, ZERO, Verdict
 from services.deals.booking import floor_to_step
+from services.drawdown import EQUITY_PEAK
 from services.market_data_analyzer import MarketDataAnalyzer, MarketView
 from services.messages import MarketRules, PairRules, RiskLimits
 from services.state_management import StateManagementService
 from services.turns.turn import Turn
+
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Proposal:
     amount: Decimal
     cost: Decimal
     now_ms: int
+    equity: Decimal | None = None
+    """None until a check needs it: it is a sum over all positions."""
 
 
 Check = Callable[[Proposal], Verdict]
@@ -56,6 +62,8 @@ class RiskManagementService:
             self.max_spread,
             self.max_price_jump,
             self.max_daily_loss,
+            self.max_drawdown,
+            self.max_orders_per_minute,
         ]
 
     def cooldown_is_over(self, turn: Turn, pair: PairRecord) -> Verdict:
@@ -78,12 +86,15 @@ class RiskManagementService:
                 return Verdict("risk_allows_entry", False, f"{verdict.guard}: {verdict.because}")
         return Verdict("risk_allows_entry", True, f"{len(self.checks)} checks, deal of {proposal.cost}")
 
-    def verdicts(self, symbol: str, now_ms: int) -> list[Verdict]:
-        """Every check's answer to an entry at this moment, for people who ask why."""
-        proposal = self.propose(symbol, now_ms)
+    def verdicts(self, symbol: str, now_ms: int, equity: Decimal | None = None) -> list[Verdict]:
+        """Every check's answer to an entry at this moment, for people who ask why; there must be a price.
+
+        `equity`, where it is known already, spares the sum over all positions.
+        """
+        proposal = self.propose(symbol, now_ms, equity)
         return [check(proposal) for check in self.checks]
 
-    def propose(self, symbol: str, now_ms: int) -> Proposal:
+    def propose(self, symbol: str, now_ms: int, equity: Decimal | None = None) -> Proposal:
         rules, market_rules, market = (
             self.rules[symbol],
             self.market_rules[symbol],
@@ -91,7 +102,7 @@ class RiskManagementService:
         )
         price = market.last
         amount = floor_to_step(MONEY.divide(rules.deal_quota, price), market_rules.amount_step)
-        return Proposal(rules, market_rules, market, amount, MONEY.multiply(amount, price), now_ms)
+        return Proposal(rules, market_rules, market, amount, MONEY.multiply(amount, price), now_ms, equity)
 
     def equity(self) -> Decimal:
         """Quote currency at the exchange plus every holding of ours at its last price."""
@@ -103,10 +114,12 @@ class RiskManagementService:
                 total = MONEY.add(total, MONEY.multiply(position.quantity, price))
         return total
 
-    def loss_today(self) -> Decimal:
+    def loss_today(self, equity: Decimal | None = None) -> Decimal:
         """Equity at the start of the day (UTC) less equity now; negative for a gain."""
         start = self.state.facts.get("day_start_equity")
-        return ZERO if start is None else MONEY.subtract(Decimal(start), self.equity())
+        if start is None:
+            return ZERO
+        return MONEY.subtract(Decimal(start), self.equity() if equity is None else equity)
 
     def max_deals_of_pair(self, proposal: Proposal) -> Verdict:
         have, limit = self.state.commitments.deals_of[proposal.rules.symbol], proposal.rules.max_deals
@@ -148,14 +161,41 @@ class RiskManagementService:
     def max_daily_loss(self, proposal: Proposal) -> Verdict:
         if self.limits.max_daily_loss is None:
             return Verdict("max_daily_loss", True, "no limit")
-        return self.daily_loss_verdict()
+        return self.daily_loss_verdict(proposal.equity)
 
-    def daily_loss_verdict(self) -> Verdict:
+    def daily_loss_verdict(self, equity: Decimal | None = None) -> Verdict:
         limit = self.limits.max_daily_loss
         if limit is None:
             return Verdict("max_daily_loss", True, "no limit")
-        loss = self.loss_today()
+        loss = self.loss_today(equity)
         return Verdict("max_daily_loss", loss < limit, f"lost {loss:f} today, limit {limit:f}")
+
+    def max_drawdown(self, proposal: Proposal) -> Verdict:
+        return self.drawdown_verdict(proposal.equity)
+
+    def drawdown_verdict(self, equity: Decimal | None = None) -> Verdict:
+        """How far the equity lies below its highest since the last such halt."""
+        limit, peak = self.limits.max_drawdown, Decimal(self.state.facts.get(EQUITY_PEAK, ZERO))
+        if limit is None:
+            return Verdict("max_drawdown", True, "no limit")
+        if peak <= ZERO:
+            return Verdict("max_drawdown", True, "no equity was seen yet")
+        fallen = MONEY.subtract(peak, self.equity() if equity is None else equity)
+        holds = fallen < MONEY.multiply(peak, limit)
+        share = MONEY.divide(max(fallen, ZERO), peak)
+        words = f"{share:.4%} below the highest equity of {peak:f}, limit {limit:.4%}"
+        return Verdict("max_drawdown", holds, words)
+
+    def max_orders_per_minute(self, proposal: Proposal) -> Verdict:
+        limit = self.limits.max_orders_per_minute
+        if limit is None:
+            return Verdict("max_orders_per_minute", True, "no limit")
+        rate = self.state.order_rate
+        have = rate.count(proposal.now_ms)
+        words = f"{have}/{limit} orders in the last minute"
+        if have >= limit:
+            words += f", {rate.below_in_ms(limit, proposal.now_ms) / 1000:g} s to wait"
+        return Verdict("max_orders_per_minute", have < limit, words)
 
 
 def _within(name: str, would_be: Decimal, limit: Decimal | None) -> Verdict:
@@ -172,10 +212,14 @@ def _fraction(name: str, value: float, limit: Decimal | None) -> Verdict:
 
 def day_of(now_ms: int) -> str:
     """The UTC date of a moment, as RFC 3339 writes it."""
-    return datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
+    return _date_of(now_ms // DAY_MS)
+
+
+@lru_cache(maxsize=8)
+def _date_of(day: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def next_day_ms(now_ms: int) -> int:
     """When the next UTC day begins."""
-    day_ms = 86_400_000
-    return (now_ms // day_ms + 1) * day_ms
+    return (now_ms // DAY_MS + 1) * DAY_MS

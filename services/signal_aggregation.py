@@ -1,7 +1,7 @@
 """SignalAggregationService: strategies' votes become one weighted, explained signal, or a reason for none."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from services.market_data_analyzer import MarketDataAnalyzer, MarketView
 from services.messages import BadSignal, Signal, Tick
 from services.ports import Archive
 from services.strategies.base import StrategyError, nearest
+from services.strategies.beside import Bench
 from services.strategies.panel import Panel
 from services.strategies.panel import StrategyFailed as StrategyFailed
 from services.strategies.panel import WeightedStrategy as WeightedStrategy
@@ -28,19 +29,37 @@ class _Pair:
     expires_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The predecessor trades again; `signal` is what it makes of the sample that its successor failed at."""
+
+    signal: Signal | None
+
+
 class SignalAggregationService:
     """Asks each symbol's strategies once a sample, and answers the guards about signals.
 
     Votes add up to a score from -1, all sell, to 1, all buy; `threshold` reached either way is a signal.
     """
 
-    def __init__(self, analyzer: MarketDataAnalyzer, archive: Archive, *, threshold: float = 0.5) -> None:
+    def __init__(
+        self,
+        analyzer: MarketDataAnalyzer,
+        archive: Archive,
+        *,
+        threshold: float = 0.5,
+        budget_ms: float = 0,
+    ) -> None:
+        """`budget_ms` is what a user's strategy may take of a sample; 0 watches none."""
         if not 0.0 < threshold <= 1.0:
             raise StrategyError(f"threshold {threshold!r} is not above 0 and at most 1")
         self.analyzer = analyzer
         self.archive = archive
         self.threshold = threshold
+        self.budget_ns = int(budget_ms * 1e6)
         self._pairs: dict[str, _Pair] = {}
+        self.bench = Bench()
+        """Who is asked beside those that trade."""
 
     def configure(self, symbol: str, weighted: Sequence[WeightedStrategy], expires_ms: int) -> None:
         """Once for each symbol the analyzer knows. `expires_ms` is how long its signals live by default."""
@@ -48,16 +67,19 @@ class SignalAggregationService:
             raise StrategyError(f"{symbol}: it has its strategies already; replace them")
         if expires_ms <= 0:
             raise StrategyError(f"{symbol}: signals that expire after {expires_ms} ms are never fresh")
-        panel = Panel(symbol, self.analyzer.indicators(symbol))
+        panel = Panel(symbol, self.analyzer.indicators(symbol), self.budget_ns)
         self._seat(panel, weighted)
         self._pairs[symbol] = _Pair(panel, self.analyzer.market(symbol), expires_ms)
 
     def replace(self, symbol: str, weighted: Sequence[WeightedStrategy]) -> None:
         """Changes a symbol's strategies between two samples; those that are listed again go on undisturbed.
 
-        Raises StrategyError, or whatever a strategy's `bind` raises, having changed nothing.
+        They count as the configuration's own. Raises StrategyError, or whatever a strategy's `bind` raises, having
+        changed nothing.
         """
-        self._seat(self._pairs[symbol].panel, weighted)
+        panel = self._pairs[symbol].panel
+        self._seat(panel, weighted)
+        panel.chosen = ""
 
     def _seat(self, panel: Panel, weighted: Sequence[WeightedStrategy]) -> None:
         for other in self._pairs.values():
@@ -82,8 +104,14 @@ class SignalAggregationService:
         """
         pair = self._pairs[tick.symbol]
         panel = pair.panel
+        if self.bench.seats:
+            self.bench.ask(tick, self.analyzer)
         if not panel.ask(tick):
             return None
+        return self._signal_of(pair, tick)
+
+    def _signal_of(self, pair: _Pair, tick: Tick) -> Signal | None:
+        panel = pair.panel
         score = panel.score
         if abs(score) < self.threshold:
             return None
@@ -97,6 +125,28 @@ class SignalAggregationService:
             at_ms=tick.at_ms,
             expires_at_ms=tick.at_ms + pair.expires_ms,
         )
+
+    def panel(self, symbol: str) -> Panel:
+        """The strategies that trade it."""
+        return self._pairs[symbol].panel
+
+    def seat_panel(self, panel: Panel) -> Panel:
+        """This panel trades from now on; returns the one that did, still warm: to be left or asked beside."""
+        pair = self._pairs[panel.symbol]
+        self._pairs[panel.symbol] = replace(pair, panel=panel)
+        return pair.panel
+
+    def roll_back(self, failure: StrategyFailed, tick: Tick) -> "RolledBack | None":
+        """After `evaluate` raised: the predecessor trades on with this very sample; None when there is none to.
+
+        The strategies that failed are let go.
+        """
+        panel = self.bench.come_back(tick, self.analyzer, self.budget_ns)
+        if panel is None:
+            return None
+        self.seat_panel(panel).leave()
+        self.bench.runs_now(panel)
+        return RolledBack(self._signal_of(self._pairs[tick.symbol], tick) if panel.votes else None)
 
     def why_not(self, symbol: str) -> str:
         """Why the last sample gave no signal, strategy by strategy, with numbers; or that it gave one."""
@@ -112,6 +162,13 @@ class SignalAggregationService:
         if abs(panel.score) < self.threshold:
             return f"score {panel.score:+.3g} is short of threshold {self.threshold:g}: {account}"
         return f"the last sample gave a signal, score {panel.score:+.3g}: {account}"
+
+    def gave_signal(self, symbol: str) -> bool:
+        """Whether the last sample gave one."""
+        pair = self._pairs.get(symbol)
+        if pair is None or pair.panel.failure is not None:
+            return False
+        return bool(pair.panel.votes) and abs(pair.panel.score) >= self.threshold
 
     def signal_is_new(self, signal: Signal) -> Verdict:
         offered = self.archive.signal_was_offered(signal.id)

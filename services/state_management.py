@@ -13,7 +13,9 @@ from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreE
 from fsm.records import OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
 from services.messages import Balance, OrderReport
 from services.metrics import EngineMetrics
+from services.order_rate import OrderRate
 from services.ports import Archive, Clock, Store
+from services.refusals import RefusalMemory
 from services.turns.commitments import Commitments
 from services.turns.turn import Effect, LookUp, Turn
 from services.turns.working_set import WorkingSet
@@ -23,9 +25,12 @@ CarryOut = Callable[[Effect], Coroutine[Any, Any, None]]
 """Performs a committed effect and brings back what became known; it must not raise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OrderNews:
-    """What became known of an order: a report, or an event when the exchange said nothing that could be reported."""
+    """What became known of an order: a report, or an event when the exchange said nothing that could be reported.
+
+    Never changed once made; frozen, it would take three times as long to make.
+    """
 
     client_order_id: str
     symbol: str
@@ -53,13 +58,16 @@ class StateManagementService:
     that are ready at the same moment; the working set is swapped after the commit and not before.
     """
 
-    def __init__(self, store: Store, archive: Archive, clock: Clock) -> None:
+    def __init__(self, store: Store, archive: Archive, clock: Clock, *, at_once: bool = False) -> None:
+        """`at_once`: mail is handled when it comes and effects run in `settle`, where one caller pumps everything."""
         self.store = store
         self.archive = archive
         self.clock = clock
         self.working = WorkingSet(archive)
         self.commitments = Commitments()
         self.metrics = EngineMetrics()
+        self.refusals = RefusalMemory()
+        self.order_rate = OrderRate()
         self.facts: dict[str, str] = {}
         self.balances: dict[str, Balance] = {}
         """As the exchange last told them, by currency."""
@@ -73,6 +81,9 @@ class StateManagementService:
         self._mail: deque[Mail] = deque()
         self._news: deque[OrderNews] = deque()
         self._drain_is_due = False
+        self._at_once = at_once
+        self._to_settle: deque[tuple[Effect, CarryOut]] = deque()
+        """Effects that wait for `settle`, where everything happens at once."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.sends_are_held = False
         self.deadlines_are_held = False
@@ -108,7 +119,9 @@ class StateManagementService:
         loop = asyncio.get_running_loop()
         mail = Mail(symbol, work, loop.create_future(), carry_out, urgent)
         self._mail.append(mail)
-        if not self._drain_is_due:
+        if self._at_once:
+            self._drain()
+        elif not self._drain_is_due:
             self._drain_is_due = True
             loop.call_soon(self._drain)
         return mail.done
@@ -149,6 +162,7 @@ class StateManagementService:
         batch.outbox_done += turn.outbox_done
         batch.signals += turn.signals
         batch.facts.update(turn.facts)
+        batch.commands += turn.commands
 
     def _commit(self, decided: list[tuple[Mail, Turn]]) -> None:
         batch, overlay = self._batch, self._overlay
@@ -220,13 +234,12 @@ class StateManagementService:
 
     def positions_of(self, symbol: str) -> Iterator[PositionRecord]:
         if not self._overlay:
-            yield from list(self.working.positions_of(symbol))
-            return
+            return iter(list(self.working.positions_of(symbol)))
         living = {position.id: position for position in self.working.positions_of(symbol)}
         for record in self._overlay.values():
             if isinstance(record, PositionRecord) and record.symbol == symbol:
                 living[record.id] = record
-        yield from living.values()
+        return iter(living.values())
 
     def fill_is_known(self, symbol: str, fill_id: str) -> bool:
         pending = any(fill.id == fill_id and fill.symbol == symbol for fill in self._batch.fills)
@@ -253,6 +266,9 @@ class StateManagementService:
         if self.sends_are_held and not isinstance(effect, LookUp):
             self._held.append((effect, carry_out))
             return
+        if self._at_once:
+            self._to_settle.append((effect, carry_out))
+            return
         task = asyncio.get_running_loop().create_task(carry_out(effect))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -265,10 +281,18 @@ class StateManagementService:
 
     @property
     def effects_under_way(self) -> int:
-        return len(self._tasks)
+        return len(self._tasks) + len(self._to_settle)
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """What has come and is not yet decided on, by kind."""
+        return {"mail": len(self._mail), "news": len(self._news)}
 
     async def settle(self, timeout_s: float | None = None) -> bool:
         """Waits until no effect is under way; False when the time ran out first."""
+        while self._to_settle:
+            effect, carry_out = self._to_settle.popleft()
+            await carry_out(effect)
         loop = asyncio.get_running_loop()
         ends_at_s = None if timeout_s is None else loop.time() + timeout_s
         while self._tasks:

@@ -20,12 +20,14 @@ from fsm.table import DEADLINE_PASSED
 from fsm.values import ExitReason, Side, Verdict
 from services.deals.exit_levels import Watch, read_rules
 from services.deals.pair_coordination import PairCoordination, accept_signal, remember_signal
+from services.drawdown import watch_drawdown
 from services.market_data_analyzer import MarketDataAnalyzer
 from services.messages import BadTick, Signal, Tick
 from services.order_execution import OrderExecutionService
 from services.risk_management import RiskManagementService, day_of, next_day_ms
 from services.signal_aggregation import SignalAggregationService, StrategyFailed
 from services.state_management import OrderNews, StateManagementService, Work
+from services.strategy_changes import write_strategies
 from services.turns.bindings import Bindings, bind
 from services.turns.turn import Effect, Turn, Update
 from services.turns.turn_runner import TurnRunner, quarantine, rearm_deadline
@@ -101,8 +103,7 @@ class TradingOrchestrator:
         try:
             signal = self.signals.evaluate(tick) if tick.is_sample else None
         except StrategyFailed as failure:
-            signal = None
-            await self._suspend(failure)
+            signal = await self._answer_failure(failure, tick)
         if signal is not None:
             await self._offer(signal)
         elif working.pairs[tick.symbol].state == SIGNALLED:
@@ -146,6 +147,8 @@ class TradingOrchestrator:
             working.give_back(machine, subject_id, now_ms)
         if not (self.state.deadlines_are_held or self.state.sends_are_held):
             await self._watch_the_day(now_ms)  # at a start money and holdings are not yet told of one moment
+            if self.risk.limits.max_drawdown is not None:
+                await watch_drawdown(self)
 
     async def apply(
         self, machine: str, subject_id: str, event: str, update: Update | None = None, note: str = ""
@@ -169,6 +172,12 @@ class TradingOrchestrator:
             decision.taken, decision.because = False, self.state.store_fault or "the turn failed"
         return decision
 
+    def consider(self, signal: Signal, turn: Turn) -> Decision:
+        """Offers an entry within a turn of the caller's, which is committed with whatever else it holds."""
+        decision = Decision()
+        self._consider_buy(signal, decision, turn)
+        return decision
+
     def _consider_buy(self, signal: Signal, decision: Decision, turn: Turn) -> None:
         turn.signal = signal
         turn.raise_event("pair", signal.symbol, BUY_SIGNALLED, accept_signal(signal))
@@ -177,6 +186,8 @@ class TradingOrchestrator:
         decision.taken = steps[0].row is not None and (refused is None or not refused.row)
         decision.because = steps[0].because or (refused.refusals if refused else signal.reason)
         self.state.metrics.refusals += not decision.taken
+        if refused or not decision.taken:
+            self.state.refusals.note_steps(signal.symbol, steps, turn.now_ms)
         if steps[0].row or self.signals.signal_is_new(signal).holds:
             remember_signal(turn, signal, "taken" if decision.taken else decision.because)
 
@@ -216,7 +227,7 @@ class TradingOrchestrator:
         if pair.state == SIGNALLED:
             expired = pair.due_at_ms is not None and pair.due_at_ms <= turn.now_ms
             turn.raise_event("pair", symbol, DEADLINE_PASSED if expired else ENTRY_CONSIDERED)
-            self._runner.run(turn)
+            self.state.refusals.note_steps(symbol, self._runner.run(turn), turn.now_ms)
 
     def _pass_deadline(self, machine: str, subject_id: str, turn: Turn) -> None:
         """Unless what happened since the deadline was found due has settled it."""
@@ -282,6 +293,24 @@ class TradingOrchestrator:
         if not self.state.fault_was_told:
             self.state.fault_was_told = True
             logger.bind(event="commit_failed", symbol=symbol, fault=str(error)).error("commit_failed")
+
+    async def _answer_failure(self, failure: StrategyFailed, tick: Tick) -> Signal | None:
+        """What was swapped in goes, and its predecessor trades on; without one the pair's entries are suspended."""
+        rolled_back = self.signals.roll_back(failure, tick)
+        if rolled_back is None:
+            await self._suspend(failure)
+            return None
+        await self.transact(tick.symbol, partial(self._note_rollback, failure), urgent=True)
+        return rolled_back.signal
+
+    def _note_rollback(self, failure: StrategyFailed, turn: Turn) -> None:
+        panel = self.signals.panel(failure.symbol)
+        note = f"rolled back: {failure}"
+        write_strategies(turn, failure.symbol, panel.describe(), panel.chosen, note)
+        self._runner.run(turn)
+        logger.bind(event="strategy_rolled_back", symbol=failure.symbol, error=str(failure)).error(
+            "strategy_rolled_back"
+        )
 
     async def _suspend(self, failure: StrategyFailed) -> None:
         """A strategy that raises stops the entries of its own pair, and nothing else."""

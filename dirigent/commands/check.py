@@ -20,14 +20,26 @@ def check(common: Common) -> None:
     Names file, key, value and remedy of every problem found. Exit 0, or 2 with the problems.
     """
     settings = common.settings()
+    _check_exchange(settings)
     files = common.configuration_files()
     click.echo(f"configuration: {', '.join(files) if files else 'none: the demonstration'}")
     click.echo(f"mode: {settings.mode} on {settings.exchange.id}, database {settings.database}")
     _check_database(settings)
     _tell_pairs(settings)
     _tell_limits(settings)
+    _tell_channels(settings)
     _tell_tables()
     click.echo("ok")
+
+
+def _check_exchange(settings: "Settings") -> None:
+    """What `trade` would refuse before it asks the network; what an exchange lists is `doctor`'s to ask."""
+    from dirigent import venues
+
+    try:
+        venues.refuse_exchange(settings)
+    except venues.Refused as error:
+        raise Refused(str(error)) from None
 
 
 def _check_database(settings: "Settings") -> None:
@@ -76,6 +88,21 @@ def _tell_limits(settings: "Settings") -> None:
     limits = settings.risk.model_dump()
     told = ", ".join(f"{name} {'off' if value is None else value}" for name, value in limits.items())
     click.echo(f"limits: {told}")
+
+
+def _tell_channels(settings: "Settings") -> None:
+    if not settings.alerts.urls:
+        return
+    from dirigent.alerts.channels import open_channels
+
+    unusable: list[str] = []
+    channels = open_channels([url.get_secret_value() for url in settings.alerts.urls], unusable.append)
+    click.echo(f"alerts: {', '.join(channel.name for channel in channels) or 'no channel'}")
+    for name in unusable:
+        click.echo(
+            f"warning: [alerts] urls: apprise knows no such channel, or its address lacks a part: {name}",
+            err=True,
+        )
 
 
 def _tell_tables() -> None:

@@ -1,41 +1,31 @@
 """The command `journal`: what happened, with every guard's verdict in words."""
 
-import re
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dirigent.commands.common import Common, common_options, json_option, pass_common
+from dirigent.explaining.moments import milliseconds
 from dirigent.output import Row, print_json_line, print_json_stream, rfc3339
 
 LATEST_ROWS = 10
 """With how many entries --follow begins."""
 POLL_S = 0.25
 
-_DURATION = re.compile(r"(\d+)(s|m|h|d)")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-
-def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+def moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
     """A moment in milliseconds: RFC 3339 with its offset, or how long ago, such as 10m, 2h or 1d."""
     if value is None:
         return None
-    if match := _DURATION.fullmatch(value):
-        return int(time.time() * 1000) - int(match[1]) * _SECONDS[match[2]] * 1000
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
+    moment_ms = milliseconds(value, int(time.time() * 1000))
+    if moment_ms is None:
         raise click.BadParameter(
             f"{value!r} is no time; write 2026-01-31T12:00:00Z, or 10m, 2h, 1d for how long ago"
-        ) from None
-    if moment.tzinfo is None:
-        raise click.BadParameter(f"{value!r} says no offset from UTC; add Z, or one such as +02:00")
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+        )
+    return moment_ms
 
 
 @click.command(epilog="Example: dirigent journal --since 10m --follow")
@@ -44,7 +34,7 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
     "--since",
     "since_ms",
     metavar="TIME",
-    callback=_moment,
+    callback=moment,
     help="From then on: RFC 3339, or how long ago (10m, 2h, 1d). Default: the beginning.",
 )
 @click.option(

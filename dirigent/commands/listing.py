@@ -9,10 +9,10 @@ from dirigent.output import Row, print_rows
 
 def show(rows: Sequence[Row], columns: Sequence[str], name: str, *, as_json: bool) -> None:
     """Prints what a query found; `name` is the plural of what the rows are."""
-    print_rows([_in_words(row) for row in rows], columns, as_json=as_json, none=f"no {name}", title=name)
+    print_rows([in_words(row) for row in rows], columns, as_json=as_json, none=f"no {name}", title=name)
 
 
-def _in_words(row: Row) -> Row:
+def in_words(row: Row) -> Row:
     """`strategy` by name; what it runs with, as the engine wrote it down, is `strategy_details`."""
     if "strategy" not in row:
         return row

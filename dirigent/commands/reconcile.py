@@ -3,7 +3,8 @@
 import asyncio
 import getpass
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
@@ -82,24 +83,32 @@ def reconcile(
     if len(asked) != 1:
         raise Refused(f"give one of {', '.join('--' + name for name in actions)}")
     settings = common.settings()
-    if settings.mode == "live" or settings.exchange.id != "paper":
-        raise Refused(
-            f"there is no connector to {settings.exchange.id!r} yet: only the paper exchange can be asked"
-        )
     _log(settings, common.verbosity)
     ((action, subject),) = asked.items()
     if action == "plan":
-        from dirigent.settling import plan_from_files
-        from services.exchanges.paper_file import ExchangeFileError
+        from dirigent.settling import plan_of
 
-        try:
-            _print(plan_from_files(settings), as_json=as_json)
-        except ExchangeFileError as error:
-            raise Failed(str(error)) from None
+        with _faults_of_the_exchange():
+            made = plan_of(settings)
+        _print(made, as_json=as_json)
         return
     if action in _QUESTIONS and not yes:
         click.confirm(_QUESTIONS[action].format(subject), abort=True, err=True)
     _settle(settings, action, subject, price, person or _user(), as_json=as_json)
+
+
+@contextmanager
+def _faults_of_the_exchange() -> Iterator[None]:
+    from dirigent import venues
+    from services.exchanges.paper_file import ExchangeFileError
+    from services.messages import QueryFailed
+
+    try:
+        yield
+    except venues.Refused as error:
+        raise Refused(str(error)) from None
+    except (ExchangeFileError, QueryFailed, venues.Unreachable) as error:
+        raise Failed(str(error)) from None
 
 
 def _user() -> str:
@@ -123,7 +132,6 @@ def _settle(
 ) -> None:
     from dirigent.output import print_json
     from dirigent.settling import session
-    from services.exchanges.paper_file import ExchangeFileError
     from services.reconciliation.decisions import CannotDecide
 
     async def run() -> "str | Plan":
@@ -131,11 +139,10 @@ def _settle(
             return await _ways(held, subject, price)[action]()
 
     try:
-        result = asyncio.run(run())
+        with _faults_of_the_exchange():
+            result = asyncio.run(run())
     except CannotDecide as error:
         raise Refused(str(error)) from None
-    except ExchangeFileError as error:
-        raise Failed(str(error)) from None
     if not isinstance(result, str):
         _print(result, as_json=as_json)
     elif as_json:

@@ -1,5 +1,9 @@
 """The command `status`: how the engine is doing, from its heartbeat and its tables."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import click
 
 from dirigent.commands.common import Common, common_options, json_option, pass_common
@@ -20,19 +24,35 @@ _FIELDS = (
     "equity",
     "stopped",
     "differences",
+    "feeds",
     "store_fault",
 )
 
+STALE_NAMED_MAX = 5
+
 
 @click.command(epilog="Example: dirigent status --json")
+@click.option("--watch", is_flag=True, help="Show it anew every second, until Ctrl-C.")
+@click.option("--healthy", is_flag=True, help="Say only whether it is well: exit 0, or 1 with what is not.")
 @json_option
 @common_options
 @pass_common
-def status(common: Common, as_json: bool) -> None:
+def status(common: Common, as_json: bool, watch: bool, healthy: bool) -> None:
     """Show how the engine is doing.
 
-    Works while it runs, and tells of its last moments when it does not.
+    Works while it runs, and tells of its last moments when it does not. With --watch the JSON is one object a
+    line.
     """
+    if watch:
+        from dirigent import live_view
+
+        live_view.watch(common.database_path(), as_json=as_json)
+        return
+    if healthy:
+        from dirigent.health import tell_health
+
+        tell_health(common.database_path(), as_json=as_json)
+        return
     from dirigent.output import print_object
     from persistence import queries
 
@@ -40,4 +60,16 @@ def status(common: Common, as_json: bool) -> None:
     wanted = {name: known.get(name) for name in _FIELDS}
     shown = {**wanted, **{name: value for name, value in known.items() if name not in wanted}}
     wanted["differences"] = len(known.get("differences") or ())
+    wanted["feeds"] = _in_words(known.get("feeds") or ())
     print_object(shown if as_json else wanted, as_json=as_json)
+
+
+def _in_words(feeds: Sequence[Mapping[str, Any]]) -> str:
+    """How many prices come in which way, and those that do not come."""
+    if not feeds:
+        return "simulated"
+    sources = Counter(str(feed["source"]) for feed in feeds)
+    stale = [str(feed["symbol"]) for feed in feeds if feed["stale"]]
+    words = ", ".join(f"{count} {source}" for source, count in sorted(sources.items()))
+    named = ", ".join(stale[:STALE_NAMED_MAX]) + (" ..." if len(stale) > STALE_NAMED_MAX else "")
+    return f"{words}; {len(stale)} stale: {named}" if stale else words

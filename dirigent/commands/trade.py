@@ -2,10 +2,14 @@
 
 import sys
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import click
 
 from dirigent.commands.common import Common, Failed, Refused, common_options, pass_common
+
+if TYPE_CHECKING:
+    from dirigent.configuration.settings import Settings
 
 
 def _finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
@@ -38,14 +42,18 @@ def trade(common: Common, duration_s: float | None, ticks: int | None, live: boo
     from dirigent.logging_secrets import secrets_in
     from dirigent.logging_setup import configure_logging
     from dirigent.running import Limits
+    from dirigent.steering.reloading import Configuration
     from services.exchanges.paper_file import ExchangeFileError
 
-    configure_logging(
-        settings.logging, verbosity=common.verbosity, secrets=secrets_in(settings.exchange.options)
-    )
+    def apply_logging(to: "Settings") -> None:
+        secrets = secrets_in(to.exchange.options)
+        configure_logging(to.logging, verbosity=common.verbosity, secrets=secrets)
+
+    apply_logging(settings)
+    source = Configuration(common.settings, apply_logging)
     try:
-        sys.exit(daemon.run(settings, Limits(duration_s, ticks), live=live))
+        sys.exit(daemon.run(settings, Limits(duration_s, ticks), live=live, configuration=source))
     except venues.Refused as error:
         raise Refused(str(error)) from None
-    except ExchangeFileError as error:
+    except (ExchangeFileError, venues.Unreachable) as error:
         raise Failed(str(error)) from None

@@ -13,7 +13,7 @@ from fsm.values import MONEY, ZERO, ExitReason, Leg, OrderType, Side, Verdict
 from services.deals import booking
 from services.deals.booking import floor_to_step
 from services.deals.exit_levels import read_rules
-from services.deals.order_ids import order_id
+from services.deals.order_ids import order_id, under_tag
 from services.deals.pair_guards import entry_is_permitted
 from services.market_data_analyzer import MarketDataAnalyzer
 from services.messages import MarketRules
@@ -129,17 +129,19 @@ class DealOrders:
         order_type = read_rules(position.rules).order_type
         price, amount = self._entry_terms(position)
         position.entry_attempt += 1
-        position.entry_order_id = order_id(position.id, Leg.ENTRY, position.entry_attempt)
+        position.entry_order_id = order_id(self._name(position), Leg.ENTRY, position.entry_attempt)
         limit = price if order_type == OrderType.LIMIT else None
         plan = _Plan(Leg.ENTRY, position.entry_order_id, position.entry_attempt, amount, limit)
+        self.state.order_rate.note(turn.now_ms)
         _plan_order(turn, position, plan)
 
     def submit_exit(self, turn: Turn, position: PositionRecord, _: Happening) -> None:
         rules = self.market_rules[position.symbol]
         amount = floor_to_step(position.quantity, rules.amount_step)
         position.exit_attempt += 1
-        position.exit_order_id = order_id(position.id, Leg.EXIT, position.exit_attempt)
+        position.exit_order_id = order_id(self._name(position), Leg.EXIT, position.exit_attempt)
         plan = _Plan(Leg.EXIT, position.exit_order_id, position.exit_attempt, amount, None)
+        self.state.order_rate.note(turn.now_ms)
         _plan_order(turn, position, plan)
 
     def cancel_entry(self, turn: Turn, position: PositionRecord, _: Happening) -> None:
@@ -199,6 +201,9 @@ class DealOrders:
             return turn.now_ms + EXIT_PATIENCE_MS
         pause_ms = EXIT_RETRY_MIN_MS << min(max(position.exit_attempt - 1, 0), 16)
         return turn.now_ms + min(pause_ms, EXIT_RETRY_MAX_MS)
+
+    def _name(self, position: PositionRecord) -> str:
+        return under_tag(position.id, self.state.tag)
 
     def _price(self, position: PositionRecord) -> Decimal:
         return self.market.market(position.symbol).last or position.reference_price

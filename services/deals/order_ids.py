@@ -29,6 +29,14 @@ def order_id(position: str, leg: str, attempt: int) -> str:
     return position + ("e" if leg == "entry" else "x") + base36(attempt, _ATTEMPT_WIDTH)
 
 
+def under_tag(position: str, tag: str) -> str:
+    """The position's name as its orders bear it from now on: with the present tag, whichever it was born with.
+
+    A backup that was put back has a new tag: what its former life sent after the backup, nobody sends again.
+    """
+    return position if position.startswith(tag) else tag + position[len(tag) :]
+
+
 def is_order_id(name: str, tag: str) -> bool:
     """Whether a database of this tag may have given the name."""
     alike = len(name) == len(order_id(position_id(tag, 0), "entry", 0))

@@ -157,6 +157,16 @@ class PaperExchange:
     def market(self, symbol: str) -> MarketRules:
         return self._rules[symbol]
 
+    def add_symbol(self, symbol: str) -> None:
+        """From now on it lists this market too; adding it again changes nothing."""
+        if symbol in self._listings:
+            return
+        listed = _listed(symbol, self._settings.rules)
+        self._listings[symbol], self._rules[symbol] = listed, listed.rules
+        if self._synthetic is not None:
+            self._synthetic.add(symbol, listed)
+        self._resume_market(symbol, self._opened().load().markets.get(symbol, {}))
+
     @property
     def late_arrival_ms(self) -> int:
         return self._settings.latency_ms[1]

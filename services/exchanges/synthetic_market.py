@@ -70,15 +70,19 @@ class SyntheticMarket:
         self, seed: int, listings: Mapping[str, Listing], spread: Decimal = Decimal("0.0002")
     ) -> None:
         self._spread = float(spread)
-        self._walks = {
-            symbol: _Walk(
-                listing,
-                SeededRandom.named(seed, symbol),
-                _REGIMES["range"],
-                steps_in(listing.start_price, listing.rules.price_step),
-            )
-            for symbol, listing in listings.items()
-        }
+        self._seed = seed
+        self._walks: dict[str, _Walk] = {}
+        for symbol, listing in listings.items():
+            self.add(symbol, listing)
+
+    def add(self, symbol: str, listing: Listing) -> None:
+        """A further symbol, at its start price."""
+        self._walks[symbol] = _Walk(
+            listing,
+            SeededRandom.named(self._seed, symbol),
+            _REGIMES["range"],
+            steps_in(listing.start_price, listing.rules.price_step),
+        )
 
     def next_point(self, symbol: str) -> PricePoint:
         walk = self._walks[symbol]

@@ -1,6 +1,6 @@
 """What the engine believes against what the exchange says: a plan of rows, from two snapshots, without I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from fsm import order as order_machine
@@ -25,27 +25,41 @@ _END_OF = {
 def questions(beliefs: Beliefs, account: Account) -> list[tuple[str, str]]:
     """The single orders to ask for (client order id, symbol) before anything can be said of them.
 
-    Live orders that are not listed as the engine knows them; ended ones that are listed; and the ended ones of
-    each coin whose books differ, since a fill that nobody heard of would explain that.
+    Live orders that are not listed as the engine knows them, or whose books differ; ended ones that are listed. When
+    those explain nothing, the ended ones of each coin whose books differ, since a fill that nobody heard of would.
     """
     listed = account.open_by_id
+    strange = {base for base in _bases(beliefs) if _surplus(beliefs, account, base)}
+    quotes = {quote for quote in _quotes(beliefs) if _quote_surplus(beliefs, account, quote)}
     asked = {
         order.client_order_id: order.symbol
         for order in beliefs.live.values()
-        if order.state not in (PLANNED, SUBMITTING) and not _is_listed_as_known(order, listed)
+        if order.state not in (PLANNED, SUBMITTING)
+        and (base_of(order.symbol) in strange or not _is_listed_as_known(order, listed))
     }
     asked |= {
         known.client_order_id: known.symbol
         for known in beliefs.ended.values()
         if known.client_order_id in listed
     }
-    strange = {base for base in _bases(beliefs) if _surplus(beliefs, account, base)}
-    quotes = {quote for quote in _quotes(beliefs) if _quote_surplus(beliefs, account, quote)}
-    for order in beliefs.ended.values():
-        if base_of(order.symbol) in strange or quote_of(order.symbol) in quotes:
-            asked[order.client_order_id] = order.symbol
+    first = _not_asked(asked, account)
+    if first:
+        return first
+    moving = _moving(beliefs, account, _own_rows(beliefs, account))
+    # What moves is not compared, so it needs no explanation.
+    strange -= {base_of(symbol) for symbol in moving}
+    quotes -= {quote_of(symbol) for symbol in moving}
+    ended = {
+        order.client_order_id: order.symbol
+        for order in beliefs.ended.values()
+        if base_of(order.symbol) in strange or quote_of(order.symbol) in quotes
+    }
+    return _not_asked(ended, account)
+
+
+def _not_asked(orders: Mapping[str, str], account: Account) -> list[tuple[str, str]]:
     return [
-        pair for pair in asked.items() if pair[0] not in account.answers and pair[0] not in account.silent
+        pair for pair in orders.items() if pair[0] not in account.answers and pair[0] not in account.silent
     ]
 
 
@@ -56,21 +70,13 @@ def _is_listed_as_known(order: OrderRecord, listed: Mapping[str, OrderReport]) -
 
 def compare(beliefs: Beliefs, account: Account) -> Plan:
     """Every difference between the two, with its evidence; nothing is said of what is in motion."""
-    rows = [row for order in beliefs.live.values() if (row := _live_row(order, account)) is not None]
-    rows += [row for order in beliefs.ended.values() if (row := _ended_row(order, account)) is not None]
+    rows = _own_rows(beliefs, account)
     rows += [
         _strange_order(report, beliefs)
         for name, report in account.open_by_id.items()
         if name not in beliefs.live and name not in beliefs.ended
     ]
-    moving = {*beliefs.moving, *(order.symbol for order in beliefs.live.values() if order.state in IN_MOTION)}
-    certain = (row for row in rows if row.settlement is Settlement.CERTAIN)
-    moving |= {symbol for row in certain for symbol in row.symbols}
-    moving |= {
-        order.symbol
-        for order in (*beliefs.live.values(), *beliefs.ended.values())
-        if order.client_order_id in account.silent
-    }
+    moving = _moving(beliefs, account, rows)
     untold = [f"order {name}: {fault}" for name, fault in account.silent.items()]
     still: dict[str, Decimal] = {}
     for base in _bases(beliefs):
@@ -88,6 +94,26 @@ def compare(beliefs: Beliefs, account: Account) -> Plan:
             rows.append(row)
     rows += _other_coins(beliefs, account)
     return Plan(tuple(rows), tuple(untold), still, account.asked_at_ms)
+
+
+def _own_rows(beliefs: Beliefs, account: Account) -> list[Difference]:
+    """Those of the orders that the books know."""
+    rows = [row for order in beliefs.live.values() if (row := _live_row(order, account)) is not None]
+    rows += [row for order in beliefs.ended.values() if (row := _ended_row(order, account)) is not None]
+    return rows
+
+
+def _moving(beliefs: Beliefs, account: Account, rows: Iterable[Difference]) -> set[str]:
+    """The symbols of which more is about to become known than what was asked."""
+    moving = {*beliefs.moving, *(order.symbol for order in beliefs.live.values() if order.state in IN_MOTION)}
+    certain = (row for row in rows if row.settlement is Settlement.CERTAIN)
+    moving |= {symbol for row in certain for symbol in row.symbols}
+    moving |= {
+        order.symbol
+        for order in (*beliefs.live.values(), *beliefs.ended.values())
+        if order.client_order_id in account.silent
+    }
+    return moving
 
 
 def _live_row(order: OrderRecord, account: Account) -> Difference | None:
@@ -178,7 +204,7 @@ def _unconfirmed(order: OrderRecord, report: OrderReport) -> Difference:
 
 def _strange_order(report: OrderReport, beliefs: Beliefs) -> Difference:
     name = report.client_order_id
-    is_ours = is_order_id(name, beliefs.tag)
+    is_ours = any(is_order_id(name, tag) for tag in (beliefs.tag, *beliefs.former_tags))
     evidence = (
         "its client id carries this database's tag, and it is not in the database: is this an old copy?"
     )
@@ -276,7 +302,12 @@ def held_of(beliefs: Beliefs, base: str) -> Decimal:
 
 
 def _surplus(beliefs: Beliefs, account: Account, base: str) -> Decimal:
-    return MONEY.subtract(_total(account, base), held_of(beliefs, base))
+    return _told_apart(base, MONEY.subtract(_total(account, base), held_of(beliefs, base)), beliefs)
+
+
+def _told_apart(currency: str, surplus: Decimal, beliefs: Beliefs) -> Decimal:
+    """Zero when the surplus is within what the currency may differ by, as by an exchange's rounding of fees."""
+    return ZERO if abs(surplus) <= beliefs.tolerances.get(currency, ZERO) else surplus
 
 
 def _earned(beliefs: Beliefs, quote: str) -> Decimal:
@@ -291,7 +322,8 @@ def _quote_surplus(beliefs: Beliefs, account: Account, quote: str) -> Decimal:
     baseline = beliefs.baselines.get(quote)
     if baseline is None:
         return ZERO
-    return MONEY.subtract(MONEY.subtract(_total(account, quote), _earned(beliefs, quote)), baseline)
+    surplus = MONEY.subtract(MONEY.subtract(_total(account, quote), _earned(beliefs, quote)), baseline)
+    return _told_apart(quote, surplus, beliefs)
 
 
 def _holding_row(base: str, beliefs: Beliefs, account: Account) -> Difference | None:

@@ -74,6 +74,10 @@ class Beliefs:
     positions: Sequence[PositionRecord]
     totals: Totals
     baselines: Mapping[str, Decimal] = field(default_factory=dict)
+    former_tags: tuple[str, ...] = ()
+    """Of the database's lives before a backup was put back: their orders are ours."""
+    tolerances: Mapping[str, Decimal] = field(default_factory=dict)
+    """By currency, how far the two sides may lie apart without a word; exact where none is named."""
     moving: Collection[str] = ()
     """Symbols of which something changed while the exchange was asked: not compared this time."""
 
@@ -93,7 +97,10 @@ class Account:
 
     @property
     def open_by_id(self) -> dict[str, OrderReport]:
-        return {report.client_order_id: report for report in self.open_orders}
+        """Orders without a name of ours go by the exchange's, so that none hides another."""
+        return {
+            report.client_order_id or str(report.exchange_order_id): report for report in self.open_orders
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from loguru import logger
 
-from fsm.commit import StoreConflict, StoreError
+from fsm.commit import StoreConflict, StoreError, former_tags
 from fsm.order import UNKNOWN
 from fsm.permission import ENGINE_SUBJECT, HALTED
 from services.ports import Account as AccountPort
@@ -42,12 +42,14 @@ class Reconciler:
         *,
         pause_s: float | None = None,
         unknown_escalates_s: float = 300,
+        tolerances: Mapping[str, Decimal] | None = None,
     ) -> None:
         self.orchestrator = orchestrator
         self.exchange = exchange
         self.books = books
         self.pause_s = PAUSE_S if pause_s is None else pause_s
         self.unknown_escalates_s = unknown_escalates_s
+        self.tolerances = tolerances or {}
         self.last_plan = Plan(())
         self.reconciled_at_ms = 0
         self._told: set[tuple[str, ...]] = set()
@@ -142,6 +144,8 @@ class Reconciler:
             positions=list(state.working.positions.values()),
             totals=self.books.totals(),
             baselines=baselines_in(state.facts),
+            tolerances=self.tolerances,
+            former_tags=former_tags(state.facts),
         )
 
     def _marks(self) -> dict[str, set[tuple[str, int]]]:

@@ -3,37 +3,22 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from fsm.values import Side
 from services.indicators import CheckpointError, Indicator
 from services.messages import Tick
+from services.strategies.parameters import Parameter as Parameter
+from services.strategies.parameters import StrategyError as StrategyError
+from services.strategies.parameters import checked_parameters
+from services.strategies.parameters import nearest as nearest
 
 AnIndicator = TypeVar("AnIndicator", bound=Indicator)
-
-
-class StrategyError(ValueError):
-    """A strategy that cannot be made or used; names strategy, parameter, value and what is allowed."""
 
 
 class IndicatorSource(Protocol):
     def need(self, kind: type[AnIndicator], *periods: int) -> AnIndicator:
         """The one indicator of this kind and these periods, shared with whoever needs the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A whole number that a strategy takes, between `least` and `most`."""
-
-    default: int
-    least: int
-    most: int
-    meaning: str
-
-    @property
-    def allowed(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +49,7 @@ class Strategy(ABC):
     """False for one that never votes: its weight does not count."""
 
     def __init__(self, params: Mapping[str, object] | None = None) -> None:
-        self.params: dict[str, int] = checked_parameters(self.name, self.parameters, params or {})
+        self.params: dict[str, Any] = checked_parameters(self.name, self.parameters, params or {})
 
     @abstractmethod
     def bind(self, indicators: IndicatorSource) -> None:
@@ -93,28 +78,3 @@ class Strategy(ABC):
     def __str__(self) -> str:
         params = ", ".join(f"{name}={value}" for name, value in self.params.items())
         return f"{self.name}({params})" if params else self.name
-
-
-def checked_parameters(
-    strategy: str, known: Mapping[str, Parameter], given: Mapping[str, object]
-) -> dict[str, int]:
-    """Every parameter with its value, in the order the strategy lists them."""
-    for name, value in given.items():
-        if name not in known:
-            allowed = f"it takes {', '.join(known)}" if known else "it takes none"
-            raise StrategyError(
-                f"strategy {strategy}: unknown parameter {name} = {value!r}; {allowed}{nearest(name, known)}"
-            )
-    params = {}
-    for name, parameter in known.items():
-        value = given.get(name, parameter.default)
-        if type(value) is not int or not parameter.least <= value <= parameter.most:
-            raise StrategyError(f"strategy {strategy}: {name} = {value!r} is not {parameter.allowed}")
-        params[name] = value
-    return params
-
-
-def nearest(name: str, known: Mapping[str, object]) -> str:
-    """A hint for a misspelt name; empty when nothing is near."""
-    matches = get_close_matches(name, known, n=1)
-    return f"; did you mean {matches[0]}?" if matches else ""

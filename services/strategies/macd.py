@@ -32,7 +32,7 @@ class MacdCross(Strategy):
 
     @property
     def samples_needed(self) -> int:
-        return self.params["slow"] + self.params["signal"] - 1
+        return int(self.params["slow"] + self.params["signal"] - 1)
 
     def on_sample(self, tick: Tick) -> Vote | None:
         macd = self._macd

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from loguru import logger
+
 from fsm.values import Side
+from services.indicator_set import AnIndicator, IndicatorSet
 from services.indicators import CheckpointError, Indicator, checked_mapping
-from services.market_data_analyzer import AnIndicator, IndicatorSet
 from services.messages import Tick
 from services.strategies.base import Strategy, StrategyError, Vote
-from services.strategies.catalogue import source_hash
+from services.strategies.budget import StrategyHung, Timed, watched
+from services.strategies.catalogue import origin_of
+from services.strategies.parameters import storable_parameters
+
+REASON_LENGTH_MAX = 2_000
 
 
 class StrategyFailed(Exception):
@@ -20,8 +26,8 @@ class StrategyFailed(Exception):
     Whoever catches it suspends the entries of that symbol; prices and exits go on.
     """
 
-    def __init__(self, symbol: str, strategy: Strategy, error: Exception) -> None:
-        super().__init__(f"{symbol}: strategy {strategy} raised {type(error).__name__}: {error}")
+    def __init__(self, symbol: str, strategy: Strategy, error: BaseException) -> None:
+        super().__init__(f"{symbol}: strategy {strategy} raised {type(error).__name__}: {_shown(error)}")
         self.symbol = symbol
         self.strategy = strategy
         self.error = error
@@ -47,39 +53,74 @@ class Seat:
     def __init__(self, weighted: WeightedStrategy, indicators: IndicatorSet) -> None:
         self.weighted = weighted
         strategy = weighted.strategy
-        self.identity = {
+        origin = origin_of(strategy)
+        self.identity: dict[str, object] = {
             "name": strategy.name,
-            "params": strategy.params,
-            "source": source_hash(strategy),
+            "params": storable_parameters(strategy.params),
+            "source": origin.source,
         }
         self.key = canonical(self.identity)
+        self.file = origin.file
+        """Of a user's strategy; empty for one that is built in."""
         self._indicators = indicators
         self._borrowed: list[Indicator] = []
 
     def need(self, kind: type[AnIndicator], *periods: int) -> AnIndicator:
+        if kind.__module__ != Indicator.__module__:
+            raise StrategyError(
+                f"{kind.__name__} is no indicator of services.indicators; an indicator is shared by a whole pair:"
+                " calculate your own in on_sample"
+            )
         indicator = self._indicators.need(kind, *periods)
         self._borrowed.append(indicator)
         return indicator
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether every indicator it borrowed has its value."""
+        return all(indicator.ready for indicator in self._borrowed)
+
+    def asker(self, budget_ns: int) -> "Asker":
+        """How it is asked: a user's strategy against the clock, where there is a budget."""
+        strategy = self.weighted.strategy
+        return Timed(strategy, budget_ns) if self.file and budget_ns else strategy.on_sample
 
     def leave(self) -> None:
         while self._borrowed:
             self._indicators.release(self._borrowed.pop())
 
 
+Asker = Callable[[Tick], Vote | None]
+
+
 class Panel:
     """score = sum(weight * strength, negative for sell) / sum(weights of those that can vote)."""
 
-    __slots__ = ("_askers", "_indicators", "_weights", "failure", "seats", "symbol", "votes")
+    __slots__ = (
+        "_askers",
+        "_budget_ns",
+        "_indicators",
+        "_weights",
+        "chosen",
+        "failure",
+        "seats",
+        "symbol",
+        "votes",
+    )
 
-    def __init__(self, symbol: str, indicators: IndicatorSet) -> None:
+    def __init__(self, symbol: str, indicators: IndicatorSet, budget_ns: int = 0) -> None:
+        """`budget_ns` is what a user's strategy may take of a sample; 0 watches none."""
         self.symbol = symbol
+        self.chosen = ""
+        """What a restart needs to know of a choice that is not the configuration's; empty for one that is."""
+        self._budget_ns = budget_ns
         self.seats: list[Seat] = []
         self.votes: tuple[tuple[Seat, Vote], ...] = ()
         """The votes of the last sample."""
         self.failure: StrategyFailed | None = None
         """Why the last sample could not be judged."""
         self._indicators = indicators
-        self._askers: tuple[tuple[Callable[[Tick], Vote | None], Seat], ...] = ()
+        self._askers: tuple[tuple[Asker, Seat], ...] = ()
         self._weights = 0.0
 
     def seat(self, weighted: Sequence[WeightedStrategy]) -> None:
@@ -100,7 +141,8 @@ class Panel:
         fresh = [seat for seat in wanted if seat.key not in present]
         try:
             for seat in fresh:
-                seat.weighted.strategy.bind(seat)
+                with watched():
+                    seat.weighted.strategy.bind(seat)
         except BaseException:
             for seat in fresh:
                 seat.leave()
@@ -111,7 +153,7 @@ class Panel:
         for seat, each in zip(self.seats, weighted, strict=True):
             seat.weighted = WeightedStrategy(seat.weighted.strategy, each.weight)
         voters = [seat for seat in self.seats if seat.weighted.strategy.can_vote]
-        self._askers = tuple((seat.weighted.strategy.on_sample, seat) for seat in voters)
+        self._askers = tuple((seat.asker(self._budget_ns), seat) for seat in voters)
         self._weights = sum(seat.weighted.weight for seat in voters)
         self.votes, self.failure = (), None
 
@@ -124,7 +166,7 @@ class Panel:
                 vote = on_sample(tick)
                 if vote is not None:
                     votes = (*votes, (seat, _checked_vote(vote)))
-            except Exception as error:  # a strategy may be anybody's code
+            except (Exception, StrategyHung) as error:  # a strategy may be anybody's code
                 failure = failure or StrategyFailed(self.symbol, seat.weighted.strategy, error)
         self.votes = votes
         self.failure = failure
@@ -149,24 +191,46 @@ class Panel:
             strategy, weight = seat.weighted.strategy, seat.weighted.weight
             vote = votes.get(seat.key)
             if vote is None:
-                parts.append(f"{strategy}: {strategy.why_not()}")
+                parts.append(f"{strategy}: {_words_of(seat)}")
             else:
                 parts.append(f"{strategy} {vote.side} {vote.strength:g} x weight {weight:g}: {vote.reason}")
         return "; ".join(parts)
 
     def describe(self) -> str:
-        return canonical([{**seat.identity, "weight": float(seat.weighted.weight)} for seat in self.seats])
+        return canonical([self._description(seat) for seat in self.seats])
+
+    @staticmethod
+    def _description(seat: Seat) -> dict[str, object]:
+        file = {"file": seat.file} if seat.file else {}
+        return {**seat.identity, "weight": float(seat.weighted.weight), **file}
+
+    def leave(self) -> None:
+        """Gives back every indicator; the panel is asked no more."""
+        for seat in self.seats:
+            seat.leave()
+        self.seats, self._askers = [], ()
+
+    @property
+    def is_warm(self) -> bool:
+        return all(seat.is_warm for seat in self.seats)
+
+    @property
+    def samples_needed(self) -> int:
+        return max((seat.weighted.strategy.samples_needed for seat in self.seats), default=0)
 
     def checkpoint(self) -> dict[str, Any]:
-        return {seat.key: seat.weighted.strategy.state() for seat in self.seats}
+        """What of a user's strategy cannot be saved is left out: it starts anew."""
+        states = {seat.key: state_of(seat) for seat in self.seats}
+        return {key: state for key, state in states.items() if state is not None}
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         for seat in self.seats:
             state = checkpoint.get(seat.key)
             if state is not None:
                 try:
-                    seat.weighted.strategy.restore(checked_mapping(state))
-                except CheckpointError as error:
+                    with watched():
+                        seat.weighted.strategy.restore(checked_mapping(state))
+                except (Exception, StrategyHung) as error:  # a strategy may be anybody's code
                     where = f"{self.symbol}: strategy {seat.weighted.strategy}"
                     raise CheckpointError(f"{where}: {error}") from None
 
@@ -176,7 +240,41 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+def state_of(seat: Seat) -> dict[str, Any] | None:
+    """As it would come back from a checkpoint; None when a user's strategy gives none that could be saved."""
+    strategy = seat.weighted.strategy
+    if not seat.file:
+        return strategy.state()
+    try:
+        with watched():
+            state = json.loads(json.dumps(strategy.state(), allow_nan=False))
+    except (Exception, StrategyHung) as error:  # a strategy may be anybody's code
+        logger.bind(event="state_unusable", strategy=str(strategy), fault=repr(error)).warning(
+            "state_unusable"
+        )
+        return None
+    return state if isinstance(state, dict) else None
+
+
+def _words_of(seat: Seat) -> str:
+    if not seat.file:
+        return seat.weighted.strategy.why_not()
+    try:
+        with watched():
+            return str(seat.weighted.strategy.why_not())[:REASON_LENGTH_MAX]
+    except (Exception, StrategyHung) as error:  # what it says of itself must not end the engine that shows it
+        return f"why_not raised {type(error).__name__}: {error}"
+
+
+def _shown(words: object) -> str:
+    """Bounded, for a journal: whoever made these words may have made very many."""
+    text = str(words)
+    return text if len(text) <= REASON_LENGTH_MAX else f"{text[:REASON_LENGTH_MAX]}..."
+
+
 def _checked_vote(vote: object) -> Vote:
     if not isinstance(vote, Vote):
-        raise TypeError(f"on_sample gave {vote!r}, neither a vote nor None")
+        raise TypeError(f"on_sample gave {_shown(repr(vote))}, neither a vote nor None")
+    if not isinstance(vote.reason, str) or len(vote.reason) > REASON_LENGTH_MAX:
+        raise TypeError(f"the reason of a vote is no text of up to {REASON_LENGTH_MAX} characters")
     return vote

@@ -32,7 +32,7 @@ class SmaCross(Strategy):
 
     @property
     def samples_needed(self) -> int:
-        return self.params["slow"]
+        return int(self.params["slow"])
 
     def on_sample(self, tick: Tick) -> Vote | None:
         slow = self._slow

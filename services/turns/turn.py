@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fsm.commit import JournalEntry, OfferedSignal, OutboxRow
+from fsm.commit import AnsweredCommand, JournalEntry, OfferedSignal, OutboxRow
 from fsm.records import Fill, OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
 from services.messages import Signal
 
@@ -62,10 +62,12 @@ class Turn:
         "asked_at_ms",
         "because",
         "before",
+        "commands",
         "effects",
         "facts",
         "fills",
         "journal",
+        "memory",
         "now_ms",
         "outbox",
         "outbox_done",
@@ -96,8 +98,11 @@ class Turn:
         self.outbox_done: list[str] = []
         self.signals: list[OfferedSignal] = []
         self.facts: dict[str, str] = {}
+        self.commands: list[AnsweredCommand] = []
         self.effects: list[Effect] = []
         self.queue: deque[Happening] = deque()
+        self.memory: dict[str, Any] = {}
+        """What guards have counted; forgotten at the next change."""
 
     def raise_event(
         self, machine: str, subject_id: str, event: str, update: Update | None = None, note: str = ""
@@ -108,10 +113,12 @@ class Turn:
         """Stages a new subject in its initial state; its first move journals all its fields."""
         key = (record.machine, record.subject_id)
         self.staged[key], self.before[key] = record, None
+        self.memory.clear()
 
     def stage(self, after: Record, before: Record) -> None:
         key = (after.machine, after.subject_id)
         self.staged[key] = after
+        self.memory.clear()
         self.before.setdefault(key, before)
 
     def subject(self, machine: str, subject_id: str) -> Record | None:
@@ -143,14 +150,11 @@ class Turn:
 
     def positions_of(self, symbol: str) -> Iterator[PositionRecord]:
         """Every position of the pair that lives, or lived when this turn began, in its present form."""
-        seen = set()
-        for position in self.view.positions_of(symbol):
-            seen.add(position.id)
-            staged = self.staged.get(("position", position.id))
-            yield staged if isinstance(staged, PositionRecord) else position
-        for staged in list(self.staged.values()):
-            if isinstance(staged, PositionRecord) and staged.id not in seen and staged.symbol == symbol:
-                yield staged
+        present = {position.id: position for position in self.view.positions_of(symbol)}
+        for staged in self.staged.values():
+            if isinstance(staged, PositionRecord) and staged.symbol == symbol:
+                present[staged.id] = staged
+        return iter(list(present.values()))
 
 
 _READERS: dict[str, Callable[[WorkingView, str], Record | None]] = {

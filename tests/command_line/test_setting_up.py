@@ -132,7 +132,7 @@ def test_writing_takes_no_machine_and_no_counts() -> None:
         (
             'mode = "live"\n[exchange]\nid = "kraken"\n[[pairs]]\nsymbol = "BTC/EUR"\n',
             ("--live",),
-            "no connector to 'kraken'",
+            "live trading on kraken needs keys, and none are named",
         ),
         ("mode = 3", (), "mode = 3: not one of the choices"),
     ],

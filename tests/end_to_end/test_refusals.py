@@ -34,7 +34,8 @@ def place(traded: Path, tmp_path: Path) -> Place:
     ("configuration", "flags", "message"),
     [
         (LIVE, (), "give --live too if real money is meant"),
-        (LIVE, ("--live",), "there is no connector to 'binance' yet"),
+        (LIVE, ("--live",), "live trading on binance needs keys, and none are named"),
+        (LIVE.replace("binance", "binanc"), ("--live",), "no exchange 'binanc'; did you mean 'binance'?"),
         (restless(Market()), ("--live",), 'the configuration says mode = "paper"'),
     ],
 )

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from dirigent.wiring import Engine, Parts, build
 from fsm.records import OrderRecord, PositionRecord
@@ -44,6 +45,10 @@ class FlakyExchange(PaperExchange):
     refuses = False
     hides: str = ""
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.asked: list[str] = []
+
     async def create_order(self, request: OrderRequest) -> OrderReport:
         if self.refuses:
             raise TimeoutError("lost on its way")
@@ -53,6 +58,7 @@ class FlakyExchange(PaperExchange):
         return report
 
     async def fetch_order(self, client_order_id: str, symbol: str) -> OrderReport | None:
+        self.asked.append(client_order_id)
         if self.fails:
             raise QueryFailed("nobody answers")
         return None if client_order_id == self.hides else await super().fetch_order(client_order_id, symbol)

@@ -224,3 +224,55 @@ async def test_the_comparison_survives_a_restart_with_its_baseline(tmp_path: Pat
         assert (await desk.reconcile()).differences == ()
         desk.books_are_equal()
     assert verify(tmp_path / "books.sqlite").is_whole
+
+
+async def test_what_lies_within_the_tolerance_is_no_difference_and_a_digit_more_is(tmp_path: Path) -> None:
+    async with traded(tmp_path) as desk:
+        await open_deal(desk)
+        await desk.exchange.create_order(foreign(price=None))
+        desk.hear()
+        rows = {row.kind: row for row in (await desk.reconcile()).differences}
+        coins, money = rows[Kind.HOLDING_FOREIGN].surplus, rows[Kind.QUOTE_DIFFERS].surplus
+        assert coins is not None
+        assert money is not None
+        desk.reconciler.tolerances = {"ADA": abs(coins), "USDT": abs(money)}
+        assert (await desk.reconcile()).differences == ()
+        digit = Decimal("0.00000001")
+        desk.reconciler.tolerances = {"ADA": abs(coins) - digit, "USDT": abs(money) - digit}
+        again = {row.kind: row.surplus for row in (await desk.reconcile()).differences}
+        assert again == {Kind.HOLDING_FOREIGN: coins, Kind.QUOTE_DIFFERS: money}, "told in full"
+
+
+async def test_coins_gone_within_the_tolerance_stop_nobody(tmp_path: Path) -> None:
+    async with traded(tmp_path) as desk:
+        await open_deal(desk)
+        await desk.exchange.create_order(replace(foreign(side="sell", price=None), amount=Decimal(4)))
+        desk.hear()
+        desk.reconciler.tolerances = {"ADA": Decimal(4), "USDT": Decimal(1000)}
+        assert (await desk.reconcile()).differences == ()
+        assert desk.permission() == "active"
+
+
+async def test_what_a_living_order_explains_is_not_asked_of_those_that_ended(tmp_path: Path) -> None:
+    async with traded(tmp_path, max_deals=2) as desk:
+        await open_deal(desk)
+        ended = desk.order().client_order_id
+        desk.prices.next[ADA] = Decimal(11)
+        await desk.exchange.watch_ticker(ADA)
+        assert await desk.buy()
+        desk.hear()
+        await desk.update()
+        (resting,) = desk.engine.state.working.orders
+        desk.prices.next[ADA] = Decimal(10)
+        await desk.exchange.watch_ticker(ADA)
+        desk.hear(lost=True)
+        asked = desk.exchange.asked
+        asked.clear()
+        assert only(await desk.reconciler.look(), Kind.FILL_MISSED).subject == resting
+        assert asked == [resting]
+        await desk.reconcile()
+        await desk.exchange.create_order(foreign(price=None))
+        desk.hear()
+        asked.clear()
+        await desk.reconciler.look()
+        assert ended in asked, "nothing else explains the coins"

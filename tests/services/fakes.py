@@ -19,6 +19,7 @@ from services.clocks import GivenClock
 from services.deals.exit_levels import Watch, write_rules
 from services.messages import BadSignal, BadTick, PairRules, RiskLimits, Signal, Tick
 from services.metrics import EngineMetrics
+from services.refusals import RefusalMemory
 from services.signal_aggregation import StrategyFailed
 from services.state_management import CarryOut, OrderNews, Work
 from services.strategies.external import External
@@ -65,6 +66,9 @@ class FakeSignals:
             raise StrategyFailed(tick.symbol, External(), ZeroDivisionError("by zero"))
         signal, self.next = self.next, None
         return signal
+
+    def roll_back(self, failure: StrategyFailed, tick: Tick) -> None:
+        """There is no predecessor."""
 
     def parse(self, data: dict[str, Any], side: str) -> Signal:
         if "id" not in data:
@@ -166,6 +170,7 @@ class FakeState:
         self.clock = GivenClock(NOW_MS)
         self.subjects: dict[tuple[str, str], Record] = {}
         self.metrics = EngineMetrics()
+        self.refusals = RefusalMemory()
         self.facts = {"day": TODAY, "day_start_equity": "1000"}
         self.store_fault = ""
         self.fault_was_told = False

@@ -15,8 +15,12 @@ from services.exchanges.paper_file import Audit, audit
 
 def differences(database: Path, exchange_file: Path, *, live_orders_allowed: bool = False) -> list[str]:
     """What does not agree, in words; empty when the books are whole. Nothing may be in flight."""
+    return differences_with(database, audit(exchange_file), live_orders_allowed=live_orders_allowed)
+
+
+def differences_with(database: Path, book: Audit, *, live_orders_allowed: bool = False) -> list[str]:
+    """As `differences`, with the book of any exchange."""
     report = verify(database)
-    book = audit(exchange_file)
     found = [] if report.difference is None else [f"journal: {report.difference}"]
     found += [f"exchange: {difference}" for difference in book.differences()]
     found += _fill_differences(database, book)
@@ -67,6 +71,10 @@ def _coin_differences(database: Path, book: Audit) -> Iterator[str]:
         moved[base] = moved.get(base, ZERO) + position["quantity"] + position["dust"]
         flow = position["received"] - position["spent"] - position["fee_quote"]
         moved[quote] = moved.get(quote, ZERO) + flow
+    for fill in queries.fills(database):
+        if fill["fee_currency"] not in str(fill["symbol"]).split("/"):
+            third = fill["fee_currency"]  # such as BNB: it is on the fill alone
+            moved[third] = moved.get(third, ZERO) - fill["fee"]
     for currency in sorted(moved.keys() | book.balances.keys()):
         began = book.deposits.get(currency, ZERO)
         held = book.balances[currency].total if currency in book.balances else ZERO

@@ -116,7 +116,8 @@ class Daemon:
         return holder_pid(self.place.database) == self.process.pid
 
     def is_trading(self) -> bool:
-        return "dirigent: paper trading" in self.said
+        said = self.said
+        return any(f"dirigent: {mode} trading of" in said for mode in ("paper", "live"))
 
     def wait_until_trading(self) -> None:
         wait_until(self.is_trading, lambda: f"the daemon does not trade: {self.said}", self.process)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from dirigent.proofs.death.daemons import DATABASE, Place
 from fsm.order import CANCELLING, SUBMITTING, UNKNOWN
 from persistence import queries
-from services.exchanges.paper_file import audit
+from services.exchanges.paper_file import Audit, audit
 from services.messages import OrderStatus
 
 IN_FLIGHT = (SUBMITTING, UNKNOWN, CANCELLING)
@@ -47,17 +47,22 @@ def orders_under_way(place: Place) -> dict[str, str]:
     if not place.database.exists() or not place.exchange_file.exists():
         return {}
     with copied(place) as copy:
-        theirs = {order.client_order_id: order for order in audit(copy.exchange_file).orders}
-        found = {}
-        for ours in queries.orders(copy.directory / DATABASE):
-            if ours["state"] not in IN_FLIGHT:
-                continue
-            order = theirs.get(ours["client_order_id"])
-            if order is None:
-                found[ours["client_order_id"]] = NEVER_ARRIVED
-            elif order.is_open:
-                found[ours["client_order_id"]] = FOUND_WORKING
-            else:
-                whole = order.status is OrderStatus.CLOSED
-                found[ours["client_order_id"]] = FOUND_FILLED if whole else FOUND_ENDED
-        return found
+        return fates(copy, audit(copy.exchange_file))
+
+
+def fates(copy: Place, book: Audit) -> dict[str, str]:
+    """By client order id, what `book` says of every order that is in flight in a copied database."""
+    theirs = {order.client_order_id: order for order in book.orders}
+    found = {}
+    for ours in queries.orders(copy.directory / DATABASE):
+        if ours["state"] not in IN_FLIGHT:
+            continue
+        order = theirs.get(ours["client_order_id"])
+        if order is None:
+            found[ours["client_order_id"]] = NEVER_ARRIVED
+        elif order.is_open:
+            found[ours["client_order_id"]] = FOUND_WORKING
+        else:
+            whole = order.status is OrderStatus.CLOSED
+            found[ours["client_order_id"]] = FOUND_FILLED if whole else FOUND_ENDED
+    return found

@@ -15,15 +15,21 @@ PATIENCE_S = 30.0
 def settle(place: Place, market: Market) -> None:
     """Runs the engine without a signal until no order and no position lives. Raises DaemonFault."""
     place.configure(only_leaving(market))
-    until_s = time.monotonic() + PATIENCE_S
     with Daemon(place) as daemon:
         daemon.wait_until_trading()
-        while living := _living(place):
-            if time.monotonic() > until_s:
-                raise DaemonFault(f"{PATIENCE_S:.0f} s after the last death there still live {living}")
-            time.sleep(0.1)
-        if daemon.stop() != 0:
-            raise DaemonFault(daemon.said)
+        stop_when_nothing_lives(daemon)
+
+
+def stop_when_nothing_lives(daemon: Daemon, patience_s: float = PATIENCE_S) -> None:
+    until_s = time.monotonic() + patience_s
+    while living := _living(daemon.place):
+        if time.monotonic() > until_s:
+            raise DaemonFault(f"after {patience_s:.0f} s there still live {living}: {daemon.said}")
+        if daemon.process.poll() is not None:
+            raise DaemonFault(f"it ended while there still live {living}: {daemon.said}")
+        time.sleep(0.1)
+    if daemon.stop() != 0:
+        raise DaemonFault(daemon.said)
 
 
 def _living(place: Place) -> list[str]:

@@ -1,0 +1,78 @@
+"""What a user's strategy may take of a tick: its answers are timed, and one that does not come back is broken off."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter_ns
+
+from services.messages import Tick
+from services.strategies.base import Strategy, Vote
+
+SLOW_IN_A_ROW_MAX = 3
+"""Samples in a row that may not exceed the budget: a single one may be the machine's fault."""
+
+
+class OverranBudget(Exception):
+    """A strategy was too slow, several samples in a row."""
+
+
+class StrategyHung(BaseException):
+    """A strategy did not come back. No `except Exception` of its own may catch this."""
+
+
+class _Watch:
+    """Since when user's code is being run; 0 while none is. There is one thread, so there is one."""
+
+    __slots__ = ("since_ns",)
+
+    def __init__(self) -> None:
+        self.since_ns = 0
+
+
+_WATCH = _Watch()
+
+
+def break_off_if_longer_than(limit_ns: int) -> None:
+    """Called from outside, such as by a timer's signal. Raises StrategyHung into the strategy that is running."""
+    since_ns = _WATCH.since_ns
+    if since_ns and perf_counter_ns() - since_ns > limit_ns:
+        raise StrategyHung(f"it did not answer within {limit_ns / 1e6:.0f} ms")
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Around any other code of a user's strategy: its making, its binding, its words."""
+    _WATCH.since_ns = perf_counter_ns()
+    try:
+        yield
+    finally:
+        _WATCH.since_ns = 0
+
+
+class Timed:
+    """A user's strategy, asked with a copy of the tick and against the clock."""
+
+    __slots__ = ("_budget_ns", "_on_sample", "_slow")
+
+    def __init__(self, strategy: Strategy, budget_ns: int) -> None:
+        self._on_sample = strategy.on_sample
+        self._budget_ns = budget_ns
+        self._slow = 0
+
+    def __call__(self, tick: Tick) -> Vote | None:
+        copy = Tick(tick.symbol, tick.at_ms, tick.last, tick.bid, tick.ask)
+        _WATCH.since_ns = started_ns = perf_counter_ns()
+        try:
+            vote = self._on_sample(copy)
+        finally:
+            _WATCH.since_ns = 0
+        took_ns = perf_counter_ns() - started_ns
+        if took_ns <= self._budget_ns:
+            self._slow = 0
+            return vote
+        self._slow += 1
+        if self._slow >= SLOW_IN_A_ROW_MAX:
+            budget_ms = self._budget_ns / 1e6
+            raise OverranBudget(
+                f"it took {took_ns / 1e6:.3g} ms of {budget_ms:.3g} ms, {self._slow} samples in a row"
+            )
+        return vote
