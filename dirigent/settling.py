@@ -13,6 +13,7 @@ from dirigent.venues import Venue, is_simulated, opened, paper_file, refuse_exch
 from dirigent.wiring import Engine
 from fsm.commit import former_tags
 from fsm.records import OrderRecord, PairRecord, PositionRecord
+from persistence.files import reading
 from persistence.standing import standing
 from persistence.store import SqliteStore
 from services.clocks import SystemClock
@@ -63,7 +64,8 @@ async def _look(settings: Settings, exchange: Venue, symbols: Sequence[str]) -> 
 
 def plan_from_files(settings: Settings) -> Plan:
     """Compares the database with the paper exchange's file; reads both, also beside a running daemon."""
-    book = audit(paper_file(settings.database))
+    with reading(Path(settings.database)):  # what is no database is refused before the exchange's file is looked for
+        book = audit(paper_file(settings.database))
     listed = [order.listed() for order in book.orders if order.is_open]
     beliefs = _beliefs(settings, listed)
     found = {(order.client_order_id, order.symbol): order.report() for order in book.orders}

@@ -105,7 +105,7 @@ def _move(entry: JournalEntry, batch: CommitBatch) -> dict[str, Any]:
         "to": entry.target,
         "reason": getattr(record, "reason", ""),
         "note": entry.note,
-        **(_money(record) if isinstance(record, PositionRecord) and record.closed_at_ms else {}),
+        **(_end(record) if isinstance(record, PositionRecord) and record.exit_reason else {}),
     }
 
 
@@ -113,8 +113,10 @@ def _position_of(record: Any) -> str:
     return str(getattr(record, "position_id", ""))
 
 
-def _money(position: PositionRecord) -> dict[str, Any]:
-    return {"exit": str(position.exit_reason), "result": position.realized_pnl}
+def _end(position: PositionRecord) -> dict[str, Any]:
+    """Why it leaves, from the moment at which it is told to, and in the end its money."""
+    result = {"result": position.realized_pnl} if position.closed_at_ms else {}
+    return {"exit": str(position.exit_reason), **result}
 
 
 def _said(fields: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fsm.commit import StoreError
 
-_FAULTS = {
+FAULTS = {
     sqlite3.SQLITE_FULL: (
         "the disk is full",
         "free some space and start again; nothing that was committed is lost",
@@ -28,6 +28,7 @@ _FAULTS = {
         "check that it and its directory exist and may be written",
     ),
 }
+"""By SQLite's code: the fault, and the remedy."""
 
 
 UNSTORABLE = (sqlite3.Error, OverflowError, ValueError)
@@ -41,7 +42,7 @@ def store_fault(path: Path, error: Exception) -> StoreError:
             f"database {path}: a value cannot be stored ({error}); nothing of its transaction was written"
         )
     code = getattr(error, "sqlite_errorcode", None)
-    fault, remedy = _FAULTS.get(
+    fault, remedy = FAULTS.get(
         (code or 0) & 0xFF, ("SQLite refused", "this is a defect of the program; please report it")
     )
     return StoreError(f"database {path}: {fault} ({error}); {remedy}")

@@ -80,6 +80,9 @@ class SignalAggregationService:
         panel = self._pairs[symbol].panel
         self._seat(panel, weighted)
         panel.chosen = ""
+        predecessor = self.bench.forget(symbol)
+        if predecessor is not None:
+            predecessor.leave()
 
     def _seat(self, panel: Panel, weighted: Sequence[WeightedStrategy]) -> None:
         for other in self._pairs.values():

@@ -19,6 +19,9 @@ DEFAULT_FILE = "dirigent.toml"
 _FAULTS_OF_THE_DISK = (10, 11, 13)
 """SQLITE_IOERR, SQLITE_CORRUPT and SQLITE_FULL: the request was right, and could not be met."""
 
+_UNUSED = "the configuration is not used"
+_DATABASE_ALONE = "this command needs the database alone; --db FILE names it, whatever the configuration says"
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -65,7 +68,12 @@ class Common:
 
     def database_path(self) -> Path:
         """The database to read. With `--db` no configuration is needed, nor looked at."""
-        return Path(self.database if self.database is not None else self.settings().database)
+        if self.database is not None:
+            return Path(self.database)
+        try:
+            return Path(self.settings().database)
+        except SettingsError as error:
+            raise Refused(f"{_UNUSED}\n{_listed(error)}\n  {_DATABASE_ALONE}") from None
 
 
 def _add_files(context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> None:
@@ -124,7 +132,7 @@ def faults_explained() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        raise Refused("the configuration is not used\n" + _listed(error)) from None
+        raise Refused(f"{_UNUSED}\n{_listed(error)}") from None
     except StoreError as error:
         broken = isinstance(error, StoreConflict) or _primary_code(error) in _FAULTS_OF_THE_DISK
         raise (Failed if broken else Refused)(str(error)) from None

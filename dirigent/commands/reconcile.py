@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
@@ -93,8 +94,19 @@ def reconcile(
         _print(made, as_json=as_json)
         return
     if action in _QUESTIONS and not yes:
-        click.confirm(_QUESTIONS[action].format(subject), abort=True, err=True)
+        _confirm(_QUESTIONS[action].format(subject))
     _settle(settings, action, subject, price, person or _user(), as_json=as_json)
+
+
+def _confirm(question: str) -> None:
+    try:
+        said_yes = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise Refused("there is no terminal to ask on; give --yes if it is meant") from None
+    if not said_yes:
+        raise click.Abort
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from dirigent.commands.common import Common, common_options, json_option, pass_common
+from fsm.commit import StoreError
 
 _FIELDS = (
     "mode",
@@ -56,12 +58,25 @@ def status(common: Common, as_json: bool, watch: bool, healthy: bool) -> None:
     from dirigent.output import print_object
     from persistence import queries
 
-    known = queries.status(common.database_path())
+    known = {**queries.status(common.database_path()), **_waiting(common.database_path())}
     wanted = {name: known.get(name) for name in _FIELDS}
     shown = {**wanted, **{name: value for name, value in known.items() if name not in wanted}}
+    if "commands_waiting" in known:
+        wanted["commands_waiting"] = known["commands_waiting"]
     wanted["differences"] = len(known.get("differences") or ())
     wanted["feeds"] = _in_words(known.get("feeds") or ())
     print_object(shown if as_json else wanted, as_json=as_json)
+
+
+def _waiting(database: Path) -> dict[str, Any]:
+    """The commands that nobody has answered, where there are any: an engine that is down does them at its start."""
+    from persistence import commands
+
+    try:
+        kept = len(commands.waiting(database))
+    except StoreError as error:
+        return {"commands_waiting": str(error)}
+    return {"commands_waiting": kept} if kept else {}
 
 
 def _in_words(feeds: Sequence[Mapping[str, Any]]) -> str:

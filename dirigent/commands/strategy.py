@@ -13,6 +13,7 @@ _COLUMNS = ("symbol", "strategy", "params", "weight", "source", "file", "permiss
 
 
 @click.group(epilog="Example: dirigent strategy new mine.py")
+@common_options
 def strategy() -> None:
     """Write, try, list and swap strategies.
 
@@ -188,13 +189,9 @@ def swap(
     outlives a restart until the configuration of the pair is changed.
     """
     from dirigent.strategies_from_files import anchored
-    from persistence import queries
     from services.strategies.base import StrategyError
 
-    symbols = [symbol]
-    if symbol == "all":
-        symbols = [row["symbol"] for row in queries.pairs(common.database_path())]
-    else:
+    if symbol != "all":
         require_pair(common, symbol)
     name = anchored(name, Path.cwd())
     try:
@@ -205,6 +202,6 @@ def swap(
         raise Refused("the configuration names the parameters, too; leave --params out, or name a strategy")
     manner = manner_of(given)
     if exits == "sell":
-        confirm(manner, f"Sell what {', '.join(symbols)} hold with the swap?")
-    arguments = {"symbols": symbols, "strategy": name, "params": storable, "shadow": shadow, "exits": exits}
+        confirm(manner, f"Sell what {'all pairs hold' if symbol == 'all' else f'{symbol} holds'} with the swap?")
+    arguments = {"symbols": [symbol], "strategy": name, "params": storable, "shadow": shadow, "exits": exits}
     give(common, "swap", json.loads(json.dumps(arguments)), manner)

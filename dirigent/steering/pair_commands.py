@@ -16,7 +16,7 @@ from dirigent.steering.reloading import Configuration, reload
 from dirigent.venues import Refused
 from dirigent.wiring import Engine
 from fsm.pair import CONFIGURED
-from fsm.permission import ENTRIES_STOPPED, EXITS_ONLY, RESUMED
+from fsm.permission import ACTIVE, ENTRIES_STOPPED, EXITS_ONLY, RESUMED
 from fsm.records import PairRecord, PermissionRecord
 from persistence.commands import Command
 from services.strategies.base import StrategyError
@@ -57,7 +57,14 @@ class PairCommands:
             self._configure(turn, described, note(command, "adds the pair"))
             for symbol in described:
                 self._bring_back(turn, symbol, note(command, "adds it again"))
-            return done(f"traded from now on: {', '.join(described)}; kept over restarts")
+            words = [f"traded from now on: {', '.join(described)}; kept over restarts"]
+            stopped = [turn.permission(symbol) for symbol in described]
+            words += [
+                f"{one.scope} stays {one.state}: {one.reason}; `dirigent resume {one.scope}` lifts it"
+                for one in stopped
+                if one.state != ACTIVE
+            ]
+            return done("; ".join(words))
 
         def then() -> None:
             self._traded({**{pair.symbol: pair for pair in self.settings.pairs}, **added}.values(), described)

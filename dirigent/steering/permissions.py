@@ -69,8 +69,8 @@ def resume(orchestrator: TradingOrchestrator, command: Command) -> Plan:
             if permission.state == ACTIVE:
                 continue
             words = f"{one} is {permission.state}: {permission.reason}"
-            if permission.reason == REMOVED:
-                kept.append(f"{words}; `dirigent pairs add {one}` brings it back")
+            if not _is_traded(orchestrator, one):
+                kept.append(f"{words}; it is not traded: `dirigent pairs add {one}` brings it back")
             elif seen and seen.get(one) != permission.version:
                 kept.append(f"{words}, since the command was given; resume it again if that is meant")
             else:
@@ -81,6 +81,12 @@ def resume(orchestrator: TradingOrchestrator, command: Command) -> Plan:
         return _told(scope, resumed, kept, turn)
 
     return Plan(work, ENGINE_SUBJECT if scope == "all" else scope)
+
+
+def _is_traded(orchestrator: TradingOrchestrator, scope: str) -> bool:
+    """A pair that only leaves, or is gone, enters nothing whatever its permission."""
+    rules = orchestrator.risk.rules.get(scope)
+    return scope == ENGINE_SUBJECT or (rules is not None and rules.max_deals > 0)
 
 
 def _told(scope: str, resumed: list[str], kept: list[str], turn: Turn) -> Result:

@@ -63,9 +63,14 @@ class Swaps:
         return next((pair.strategy for pair in self._settings().pairs if pair.symbol == symbol), ())
 
     async def command(self, command: Command) -> Plan:
-        """`symbols`, `strategy`, and perhaps `params` and `shadow`: puts the strategy on trial, and answers at once."""
+        """`symbols`, `strategy`, and perhaps `params` and `shadow`: puts the strategy on trial, and answers at once.
+
+        The symbol `all` is every pair that is traded when the command is carried out.
+        """
         arguments = command.arguments
         symbols = [str(one) for one in arguments["symbols"]]
+        if symbols == ["all"]:
+            symbols = [pair.symbol for pair in self._settings().pairs]
         unknown = [symbol for symbol in symbols if not self.configured(symbol)]
         if unknown:
             return says(refused(f"not traded: {', '.join(unknown)}; see `dirigent pairs`"))

@@ -55,7 +55,8 @@ def test_check_lists_every_problem_with_its_place_and_remedy() -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
         "refused: the configuration is not used",
-        "  b.toml: pairs[1].strategy = \"smacross\": no such strategy; did you mean 'sma_cross'?",
+        "  b.toml: pairs[1].strategy = \"smacross\": no such strategy; did you mean 'sma_cross'?,"
+        " or name a file: ./mine.py:Mine",
         "  b.toml: pairs[1].deal_quota = 1.5: a binary fraction is not exact money;"
         ' write it in quotes: "1.5"',
         "  a.toml: risk.max_deals = 1: unknown key; did you mean 'max_open_deals'?",

@@ -13,7 +13,7 @@ from fsm.commit import CommitBatch
 from persistence.commands import Command
 from services.turns.turn import Turn
 
-COMMANDED = [seed for seed in range(60) if draw_terms(seed).commands_every_s is not None]
+COMMANDED = [seed for seed in range(600) if draw_terms(seed).commands_every_s is not None]
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,9 @@ def stop_when_nothing_lives(daemon: Daemon, patience_s: float = PATIENCE_S) -> N
     until_s = time.monotonic() + patience_s
     while living := _living(daemon.place):
         if time.monotonic() > until_s:
-            raise DaemonFault(f"after {patience_s:.0f} s there still live {living}: {daemon.said}")
+            raise DaemonFault(f"after {patience_s:.0f} s there still live {living}: {daemon.said[-2000:]}")
         if daemon.process.poll() is not None:
-            raise DaemonFault(f"it ended while there still live {living}: {daemon.said}")
+            raise DaemonFault(f"it ended while there still live {living}: {daemon.said[-2000:]}")
         time.sleep(0.1)
     if daemon.stop() != 0:
         raise DaemonFault(daemon.said)

@@ -23,6 +23,7 @@ class Beside:
     def __init__(self, server: Rehearsal, loop: asyncio.AbstractEventLoop) -> None:
         self.server = server
         self._loop = loop
+        self._usual_tick = server.venue.tick
 
     def do(self, work: Callable[[Rehearsal], _Answer]) -> _Answer:
         """Runs where the exchange lives, and waits for the answer."""
@@ -46,6 +47,19 @@ class Beside:
 
         def change(server: Rehearsal) -> None:
             server.venue.faults.chaos = chaos
+
+        self.do(change)
+
+    def set_still(self, is_still: bool) -> None:
+        """While it is still, prices are told as often as ever, and do not move."""
+
+        def change(server: Rehearsal) -> None:
+            venue = server.venue
+
+            def tick(symbol: str) -> None:
+                venue.move_to(symbol, venue.desk.point(symbol).last)
+
+            venue.tick = tick if is_still else self._usual_tick  # type: ignore[method-assign]
 
         self.do(change)
 

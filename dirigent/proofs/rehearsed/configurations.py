@@ -12,6 +12,10 @@ SYMBOLS = tuple(f"{coin}/USDT" for coin in (
     "TRX", "TON", "ATOM", "NEAR", "UNI", "AAVE", "ALGO", "FIL", "ICP", "XLM",
 ))  # fmt: skip
 
+TICKS_PER_S = 20.0
+LATENCY_MS = (2, 40)
+"""Of a request, the least and the greatest."""
+
 RECV_WINDOW_MS = 1_000
 """Short, so that it is soon known of an order that it never arrived."""
 
@@ -22,31 +26,37 @@ OPTIONS: Mapping[str, Any] = {
 }
 """For ccxt's constructor: an exchange on this machine needs no pause between requests."""
 
-ONE_IN_TWENTY = Chaos(
-    lost_request=0.05,
-    lost_response=0.05,
-    late_execution=0.05,
-    late_ms_min=50,
-    late_ms_max=1_200,
-    server_error=0.05,
-    garbage=0.05,
-    garbage_success=0.05,
-    lost_report=0.05,
-    duplicate_report=0.05,
-    reordered_report=0.05,
-    partial_fill=0.05,
-    silence_s=1,
-    disconnect=0.05,
-    stall=0.05,
-    stall_s=4,
-    rate_limited=0.005,
-    banned=0.002,
-    retry_after_s=1,
-)
-"""Each kind of fault once in twenty times; being told to wait is rarer, since then nothing else can happen.
 
-Some executions are so late that the exchange refuses them, as their window is over.
-"""
+def each_kind(chance: float) -> Chaos:
+    """Every fault that befalls requests, reports, orders and connections, each with this chance.
+
+    Some executions are so late that the exchange refuses them, as their window is over.
+    """
+    return Chaos(
+        lost_request=chance,
+        lost_response=chance,
+        late_execution=chance,
+        late_ms_min=50,
+        late_ms_max=1_200,
+        server_error=chance,
+        garbage=chance,
+        garbage_success=chance,
+        rate_limited=chance,
+        banned=chance,
+        retry_after_s=1,
+        lost_report=chance,
+        duplicate_report=chance,
+        reordered_report=chance,
+        partial_fill=chance,
+        silence_s=1,
+        disconnect=chance,
+        stall=chance,
+        stall_s=4,
+    )
+
+
+ONE_IN_TWENTY = each_kind(0.05)
+ONE_IN_FIFTY = each_kind(0.02)
 
 
 def trading_on(beside: Beside) -> str:

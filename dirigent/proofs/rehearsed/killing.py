@@ -11,21 +11,21 @@ from dirigent.proofs.death.daemons import COMMAND, Daemon, DaemonFault, Place
 from dirigent.proofs.death.killing import AT_RESUME, AT_START, AT_WORK
 from dirigent.proofs.death.remains import copied, fates
 from dirigent.proofs.rehearsed.beside import Beside, rehearsing
-from dirigent.proofs.rehearsed.configurations import ONE_IN_TWENTY, SYMBOLS, trading_on
-from dirigent.proofs.rehearsed.lives import is_trading_after_a_while, settled_differences
+from dirigent.proofs.rehearsed.configurations import LATENCY_MS, ONE_IN_FIFTY, SYMBOLS, TICKS_PER_S, trading_on
+from dirigent.proofs.rehearsed.lives import WORDS_MAX, is_trading_after_a_while, settled_differences
 from dirigent.proofs.rehearsed.moments import ON_THE_WIRE, Moments
 from dirigent.rehearsal.chaos import Chaos
 from dirigent.rehearsal.settings import RehearsalSettings
 
-LATENCY_MS = (2, 40)
-TICKS_PER_S = 20.0
 FEE_COINS = (None, "BNB")
 PASSINGS_MAX = 6
 PATIENCE_S = 15.0
 """How long a moment on the wire is waited for; then the engine is killed wherever it is."""
-_SHARES = {AT_WORK: 3, AT_RESUME: 2, AT_START: 1} | dict.fromkeys(ON_THE_WIRE, 2)
-_LATEST_S = {AT_WORK: 2.0, AT_RESUME: 1.0, AT_START: 3.0}
-"""How long after the moment's beginning the signal comes at the latest."""
+AT_EASE = "at ease"
+"""After a time in which everything unknown can become known."""
+_SHARES = {AT_WORK: 3, AT_RESUME: 2, AT_START: 1, AT_EASE: 1} | dict.fromkeys(ON_THE_WIRE, 2)
+_AFTER_S = {AT_WORK: (0.0, 2.0), AT_EASE: (12.0, 16.0), AT_RESUME: (0.0, 1.0), AT_START: (0.0, 3.0)}
+"""How long after the moment's beginning the signal comes, at the earliest and at the latest."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def kill_at_random(
     seed: int,
     told: Callable[[int], None],
     *,
-    chaos: Chaos = ONE_IN_TWENTY,
+    chaos: Chaos = ONE_IN_FIFTY,
     module: str = COMMAND[-1],
 ) -> Toll:
     """One account through `kills` lives; moments, faults and the coin that pays the fees are drawn from `seed`.
@@ -120,20 +120,20 @@ def _live_and_die(place: Place, random: Random, moments: Moments, toll: Toll, mo
 def _die_at(moment: str, daemon: Daemon, random: Random, moments: Moments) -> bool:
     """False when the faults kept it from beginning."""
     if moment == AT_START:
-        time.sleep(random.uniform(0, _LATEST_S[moment]))
+        time.sleep(random.uniform(*_AFTER_S[moment]))
         return _killed(daemon)
     if moment == AT_RESUME:
         until_s = time.monotonic() + PATIENCE_S
         while not daemon.has_database():
             if daemon.process.poll() is not None or time.monotonic() > until_s:
-                raise DaemonFault(f"it does not open: {daemon.said}")
+                raise DaemonFault(f"it does not open: {daemon.said[-WORDS_MAX:]}")
             time.sleep(0.01)
-        time.sleep(random.uniform(0, _LATEST_S[moment]))
+        time.sleep(random.uniform(*_AFTER_S[moment]))
         return _killed(daemon)
-    if moment == AT_WORK:
+    if moment in (AT_WORK, AT_EASE):
         if not is_trading_after_a_while(daemon):
             return False
-        time.sleep(random.uniform(0, _LATEST_S[moment]))
+        time.sleep(random.uniform(*_AFTER_S[moment]))
         return _killed(daemon)
     return _die_on_the_wire(moment, random.randint(1, PASSINGS_MAX), daemon, moments)
 
@@ -157,6 +157,6 @@ def _die_on_the_wire(moment: str, passings: int, daemon: Daemon, moments: Moment
 def _killed(daemon: Daemon) -> bool:
     """An engine that the faults ended at its start before the signal came is as dead."""
     if daemon.process.poll() is not None and is_trading_after_a_while(daemon):
-        raise DaemonFault(f"it ended before it was killed: {daemon.said}")
+        raise DaemonFault(f"it ended before it was killed: {daemon.said[-WORDS_MAX:]}")
     daemon.kill()
     return True

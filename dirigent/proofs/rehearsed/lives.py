@@ -12,7 +12,9 @@ from dirigent.proofs.rehearsed.configurations import leaving_on
 from persistence import queries
 
 START_PATIENCE_S = 60.0
-SETTLE_PATIENCE_S = 120.0
+SETTLE_PATIENCE_S = 300.0
+WORDS_MAX = 2_000
+"""Of what a process said, the end."""
 _STARTS_MAX = 10
 _TRY_AGAIN = "another try may succeed"
 """What an engine says that ended because the exchange did not answer at its start."""
@@ -26,7 +28,7 @@ def living(place: Place, module: str = COMMAND[-1], *module_words: str) -> Itera
             if is_trading_after_a_while(daemon):
                 yield daemon
                 return
-    raise DaemonFault(f"it did not begin in {_STARTS_MAX} starts: {daemon.said}")
+    raise DaemonFault(f"it did not begin in {_STARTS_MAX} starts: {daemon.said[-WORDS_MAX:]}")
 
 
 def is_trading_after_a_while(daemon: Daemon) -> bool:
@@ -36,9 +38,9 @@ def is_trading_after_a_while(daemon: Daemon) -> bool:
         if daemon.process.poll() is not None:
             if daemon.process.returncode == 1 and _TRY_AGAIN in daemon.said:
                 return False
-            raise DaemonFault(f"it ended with {daemon.process.returncode}: {daemon.said}")
+            raise DaemonFault(f"it ended with {daemon.process.returncode}: {daemon.said[-WORDS_MAX:]}")
         if time.monotonic() > until_s:
-            raise DaemonFault(f"it does not trade after {START_PATIENCE_S:.0f} s: {daemon.said}")
+            raise DaemonFault(f"it does not trade after {START_PATIENCE_S:.0f} s: {daemon.said[-WORDS_MAX:]}")
         time.sleep(0.01)
     return True
 

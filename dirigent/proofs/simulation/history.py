@@ -285,6 +285,8 @@ class History:
         self._calm_since_ms = world.now_ms()
         world.tell("no more faults")
         world.faults.armed = False
+        if self.process is not None:
+            self.process.is_spared()
         self.disk.recover()
         self.stream.reconnect()
         until_us = world.now_us + _REST_S_MAX * US

@@ -77,6 +77,10 @@ class Process:
     def _die_soon(self) -> None:
         self.callbacks_left = self.world.faults.stream("death_before_record").randint(0, 6)
 
+    def is_spared(self) -> None:
+        """A death that was on its way when the faults ended does not come."""
+        self.callbacks_left = -1
+
     def run_one(self) -> None:
         """Raises ProcessDied."""
         if self.callbacks_left >= 0:

@@ -53,6 +53,7 @@ SEEDS_THAT_FOUND_SOMETHING = {
     3007: "a dead-believed entry that came alive in part was not cancelled",
     3905: "the late end of a replaced entry ended the one that replaced it",
     679741583: "what an exchange did after its own window was judged before the books were compared",
+    30001443: "a death on its way when the faults ended came after the exits were ordered, and before they were kept",
 }
 
 

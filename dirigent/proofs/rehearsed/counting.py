@@ -1,0 +1,88 @@
+"""The command itself, which also counts what it holds: memory, tasks, sockets, files, each half second.
+
+`python -m dirigent.proofs.rehearsed.counting FILE trade ...` writes a line of JSON for each count into FILE.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from dirigent import companions
+from dirigent.command_line import main
+from dirigent.running import Run
+
+COUNT_EVERY_S = 0.5
+MODULE = "dirigent.proofs.rehearsed.counting"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What one process holds at one moment. `tasks` are by the name of their coroutine."""
+
+    memory_kb: int
+    tasks: dict[str, int]
+    sockets: int
+    files: int
+    orders_living: int
+
+    @classmethod
+    def now(cls, run: Run) -> Self:
+        targets = _descriptors()
+        sockets = sum(target.startswith("socket:") for target in targets)
+        return cls(
+            memory_kb=_resident_kb(),
+            tasks=dict(Counter(_name(task) for task in asyncio.all_tasks())),
+            sockets=sockets,
+            files=len(targets) - sockets,
+            orders_living=len(run.engine.state.working.orders),
+        )
+
+
+def counts_in(file: Path) -> list[Count]:
+    """All that were written so far; the last line may be half there."""
+    if not file.exists():
+        return []
+    whole, _, _ = file.read_text().rpartition("\n")
+    return [Count(**json.loads(line)) for line in whole.splitlines()]
+
+
+def _descriptors() -> list[str]:
+    targets = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            targets.append(os.readlink(f"/proc/self/fd/{name}"))
+        except FileNotFoundError:  # the descriptor of the listing itself
+            continue
+    return targets
+
+
+def _resident_kb() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise RuntimeError("/proc/self/status names no VmRSS")
+
+
+def _name(task: "asyncio.Task[object]") -> str:
+    return getattr(task.get_coro(), "__qualname__", repr(task.get_coro()))
+
+
+def _counting(file: Path) -> companions.Companion:
+    async def count(run: Run) -> None:
+        with file.open("a") as out:
+            while True:
+                out.write(json.dumps(asdict(Count.now(run))) + "\n")
+                out.flush()
+                await asyncio.sleep(COUNT_EVERY_S)
+
+    return count
+
+
+if __name__ == "__main__":
+    companions.OPTIONAL = (*companions.OPTIONAL, _counting(Path(sys.argv[1])))
+    main(sys.argv[2:])

@@ -1,0 +1,158 @@
+"""An hour's worth of faults in six minutes, and what the engine holds before and after: nothing may have leaked."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+from dirigent.proofs.death.daemons import Daemon, DaemonFault, Place
+from dirigent.proofs.rehearsed.beside import Beside, rehearsing
+from dirigent.proofs.rehearsed.configurations import LATENCY_MS, SYMBOLS, TICKS_PER_S, each_kind, trading_on
+from dirigent.proofs.rehearsed.counting import MODULE, Count, counts_in
+from dirigent.proofs.rehearsed.lives import WORDS_MAX, is_trading_after_a_while, settled_differences
+from dirigent.rehearsal.chaos import Chaos
+from dirigent.rehearsal.settings import RehearsalSettings
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the engine and the exchange hold of what may leak: by name, how many."""
+
+    numbers: dict[str, int]
+
+    @classmethod
+    def of(cls, count: Count, streams: int) -> Self:
+        """`streams` are the websockets that the exchange knows of."""
+        tasks = {f"task {name}": number for name, number in count.tasks.items()}
+        held = {"sockets": count.sockets, "files": count.files, "streams": streams}
+        return cls({**held, **tasks, "orders living": count.orders_living})
+
+    def beyond(self, other: Self) -> list[str]:
+        """In words, of what there is more than there was."""
+        return [
+            f"leaked: {name} was {other.numbers.get(name, 0)} at most, and stays {number}"
+            for name, number in sorted(self.numbers.items())
+            if number > other.numbers.get(name, 0)
+        ]
+
+
+USUAL_CHANCE = 0.002
+"""Of each kind of fault, on an exchange that has a bad day."""
+TIMES_AS_OFTEN = 10
+HOUR_S = 3_600.0
+MEMORY_GROWTH_MAX_KB = 8_192
+"""Between the second quarter of the faults and the last."""
+_WINDOW = 8
+"""Counts that are looked at together: what is held in each of them is held for good, or nearly."""
+_PATIENCE_S = 60.0
+"""In which everything has to be as before: idle connections are kept for a quarter of a minute."""
+
+
+@dataclass(slots=True)
+class SoakReport:
+    """`before` and `after`: the most and the least that was held while no price moved, before and after the faults."""
+
+    seconds: float = 0
+    symbols: int = 0
+    orders: int = 0
+    fills: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    before: Holdings | None = None
+    after: Holdings | None = None
+    memory_early_kb: int = 0
+    memory_late_kb: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def soak(directory: Path, seconds: float, seed: int, told: Callable[[str], None]) -> SoakReport:
+    """A still market, then `seconds` of deals and faults, then a still market again, in one life of the engine;
+    then the books are compared.
+
+    Six minutes of `TIMES_AS_OFTEN` times the usual faults are an hour's worth.
+    """
+    settings = RehearsalSettings(
+        seed=seed,
+        symbols=SYMBOLS,
+        ticks_per_s=TICKS_PER_S,
+        latency_ms=LATENCY_MS,
+        chaos=each_kind(USUAL_CHANCE * TIMES_AS_OFTEN),
+    )
+    report = SoakReport(seconds=seconds, symbols=len(SYMBOLS))
+    log = directory / "counts.jsonl"
+    with rehearsing(settings) as beside:
+        beside.set_faults(Chaos())
+        beside.set_still(True)
+        place = Place.make(directory, trading_on(beside))
+        with Daemon(place, "--live", module=MODULE, module_words=(str(log),)) as daemon:
+            if not is_trading_after_a_while(daemon):
+                raise DaemonFault(daemon.said[-WORDS_MAX:])
+            report.before = _held_at_most(daemon, log, beside)
+            beside.set_still(False)
+            beside.set_faults(settings.chaos)
+            first = len(counts_in(log))
+            _wait(seconds, daemon, told)
+            _weigh(report, counts_in(log)[first:])
+            beside.set_faults(Chaos())
+            beside.set_still(True)
+            report.after = _held_at_least(daemon, log, beside, report.before)
+            if daemon.stop() != 0:
+                raise DaemonFault(daemon.said[-WORDS_MAX:])
+        report.wrong += report.after.beyond(report.before)
+        beside.set_still(False)
+        report.wrong += settled_differences(place, beside)
+        reckoned = beside.audit
+    report.orders, report.fills = reckoned["orders"]["accepted"], reckoned["fills"]
+    report.faults = {str(name): count for name, count in reckoned["faults"].items()}
+    return report
+
+
+def _counted(daemon: Daemon, log: Path, beside: Beside) -> list[Holdings]:
+    """The next few counts."""
+    first = len(counts_in(log))
+    until_s = time.monotonic() + _PATIENCE_S
+    while len(counts := counts_in(log)[first:]) < _WINDOW:
+        if daemon.process.poll() is not None or time.monotonic() > until_s:
+            raise DaemonFault(f"it counts no more: {daemon.said[-WORDS_MAX:]}")
+        time.sleep(0.1)
+    streams = len(beside.do(lambda server: server.connections))
+    return [Holdings.of(count, streams) for count in counts]
+
+
+def _held_at_most(daemon: Daemon, log: Path, beside: Beside) -> Holdings:
+    return _combined(_counted(daemon, log, beside), max)
+
+
+def _held_at_least(daemon: Daemon, log: Path, beside: Beside, before: Holdings) -> Holdings:
+    """Once it is no more than before; or when the patience is over."""
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        after = _combined(_counted(daemon, log, beside), min)
+        if not after.beyond(before) or time.monotonic() > until_s:
+            return after
+
+
+def _combined(windows: list[Holdings], choose: Callable[[list[int]], int]) -> Holdings:
+    names = {name for held in windows for name in held.numbers}
+    return Holdings({name: choose([held.numbers.get(name, 0) for held in windows]) for name in sorted(names)})
+
+
+def _wait(seconds: float, daemon: Daemon, told: Callable[[str], None]) -> None:
+    began_s = time.monotonic()
+    while (past_s := time.monotonic() - began_s) < seconds:
+        if daemon.process.poll() is not None:
+            raise DaemonFault(f"it ended under faults: {daemon.said[-WORDS_MAX:]}")
+        told(f"{past_s:.0f} of {seconds:.0f} s under faults")
+        time.sleep(min(1.0, seconds - past_s))
+
+
+def _weigh(report: SoakReport, counts: list[Count]) -> None:
+    """Memory is flat when the last quarter of the faults holds no more than the second did."""
+    quarter = len(counts) // 4
+    if not quarter:
+        raise DaemonFault("nothing was counted under faults")
+    report.memory_early_kb = int(median(count.memory_kb for count in counts[quarter : 2 * quarter]))
+    report.memory_late_kb = int(median(count.memory_kb for count in counts[-quarter:]))
+    growth_kb = report.memory_late_kb - report.memory_early_kb
+    if growth_kb > MEMORY_GROWTH_MAX_KB:
+        report.wrong.append(f"memory grew by {growth_kb} kB")
