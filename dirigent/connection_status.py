@@ -1,8 +1,10 @@
 """What `status` tells of the way to an exchange: prices, order reports, and whether requests go out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol, runtime_checkable
+
+from dirigent.output import rfc3339
 
 
 class FeedTold(Protocol):
@@ -37,8 +39,29 @@ def connection_of(venue: object) -> dict[str, Any]:
     told: dict[str, Any] = {"feeds": _feeds_told(venue) if isinstance(venue, TellsFeeds) else []}
     if isinstance(venue, TellsLink):
         told["order_stream"] = asdict(venue.order_stream_status())
-        told["circuit"] = asdict(venue.breaker_status())
+        told["circuit"] = _circuit_told(asdict(venue.breaker_status()))
     return told
+
+
+def _circuit_told(status: dict[str, Any]) -> dict[str, Any]:
+    """Under a name that `dirigent.output` takes for a moment."""
+    return {"open_until_ms" if name == "until_ms" else name: value for name, value in status.items()}
+
+
+def order_stream_in_words(told: Mapping[str, Any]) -> str:
+    """How order reports come in, and what is wrong with that."""
+    way = str(told.get("source"))
+    if way == "stream" and not told.get("is_connected"):
+        way = "stream, not connected"
+    return f"{way}: {told['fault']}" if told.get("fault") else way
+
+
+def circuit_in_words(told: Mapping[str, Any]) -> str:
+    """Whether requests go out, and if not, until when and why."""
+    words, until_ms = str(told.get("circuit")), told.get("open_until_ms")
+    if until_ms:
+        words += f" until {rfc3339(int(until_ms))}"
+    return words if words == "closed" else f"{words}: {told.get('why')}"
 
 
 def _feeds_told(venue: TellsFeeds) -> list[dict[str, Any]]:

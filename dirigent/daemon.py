@@ -31,7 +31,7 @@ from dirigent.venues import (
 from fsm.commit import StoredState
 from run_realtime_trading import trade
 from services.clocks import SystemClock
-from services.messages import QueryFailed
+from services.messages import KeysRefused, QueryFailed
 from services.reconciliation.reconciler import Reconciler
 from services.resumption import Resumption, resume
 
@@ -105,12 +105,18 @@ async def _resume(run: Run, stored: StoredState) -> Resumption | None:
         run.exchange,
         stored,
         run.engine.symbols,
+        first=run.helm.steering.obey_permissions,
         reconcile=run.reconciler.reconcile_if_answered,
     )
     resuming, stopping = asyncio.create_task(start), asyncio.create_task(run.stop.wait())
     try:
         await asyncio.wait((resuming, stopping), return_when=asyncio.FIRST_COMPLETED)
         return resuming.result() if resuming.done() else None
+    except KeysRefused as error:
+        raise Unreachable(
+            f"{run.settings.exchange.id} refuses the keys ({error}); nothing new was sent;"
+            " correct them, and let dirigent doctor examine them"
+        ) from None
     except QueryFailed as error:
         raise Unreachable(
             f"{run.settings.exchange.id} did not answer at the start ({error}); nothing new was sent,"

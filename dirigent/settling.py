@@ -64,7 +64,7 @@ async def _look(settings: Settings, exchange: Venue, symbols: Sequence[str]) -> 
 
 def plan_from_files(settings: Settings) -> Plan:
     """Compares the database with the paper exchange's file; reads both, also beside a running daemon."""
-    with reading(Path(settings.database)):  # what is no database is refused before the exchange's file is looked for
+    with reading(Path(settings.database)):  # its absence is told before that of the exchange's file
         book = audit(paper_file(settings.database))
     listed = [order.listed() for order in book.orders if order.is_open]
     beliefs = _beliefs(settings, listed)

@@ -105,7 +105,7 @@ def _move(entry: JournalEntry, batch: CommitBatch) -> dict[str, Any]:
         "to": entry.target,
         "reason": getattr(record, "reason", ""),
         "note": entry.note,
-        **(_end(record) if isinstance(record, PositionRecord) and record.exit_reason else {}),
+        **(_end(record) if isinstance(record, PositionRecord) else {}),
     }
 
 
@@ -115,8 +115,8 @@ def _position_of(record: Any) -> str:
 
 def _end(position: PositionRecord) -> dict[str, Any]:
     """Why it leaves, from the moment at which it is told to, and in the end its money."""
-    result = {"result": position.realized_pnl} if position.closed_at_ms else {}
-    return {"exit": str(position.exit_reason), **result}
+    exit_reason = str(position.exit_reason) if position.exit_reason else ""
+    return {"exit": exit_reason, "result": position.realized_pnl if position.closed_at_ms else None}
 
 
 def _said(fields: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from dirigent.swapping.hanging import hanging_strategies_broken_off
 from services.strategies import catalogue
 from services.strategies.base import Strategy, StrategyError
 from services.strategies.budget import StrategyHung, watched
@@ -70,7 +71,7 @@ def create(name: str, params: Mapping[str, object] | None = None) -> Strategy:
     if not is_file(name):
         return kind(params)
     try:
-        with watched():
+        with hanging_strategies_broken_off(), watched():
             return kind(params)
     except StrategyError:
         raise
@@ -88,11 +89,21 @@ def tried(name: str, params: Mapping[str, object] | None = None) -> None:
         from services.strategies.panel import Panel, WeightedStrategy
 
         try:
-            Panel("a trial", IndicatorSet()).seat([WeightedStrategy(strategy)])
+            with hanging_strategies_broken_off():
+                Panel("a trial", IndicatorSet()).seat([WeightedStrategy(strategy)])
         except (Exception, StrategyHung) as error:  # its bind is anybody's code
             path = path_of(name)
             fault = f"{type(strategy).__name__}.bind raised {type(error).__name__}: {error}"
             raise StrategyFileError(path, _line_in(error, path), fault, "correct that line") from None
+
+
+def tried_together(choices: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+    """Those of one pair, each of which was tried alone. Raises StrategyError, as for one that is listed twice."""
+    from services.indicator_set import IndicatorSet
+    from services.strategies.panel import Panel, WeightedStrategy
+
+    with hanging_strategies_broken_off():
+        Panel("a trial", IndicatorSet()).seat([WeightedStrategy(create(*choice)) for choice in choices])
 
 
 def kind_named(name: str) -> type[Strategy]:
@@ -170,7 +181,7 @@ def _run(path: Path, code: CodeType, source: str) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
-        with watched():
+        with hanging_strategies_broken_off(), watched():
             exec(code, module.__dict__)
     except (Exception, StrategyHung) as error:  # the file is anybody's code
         fault = f"running it raised {type(error).__name__}: {error}"

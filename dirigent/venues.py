@@ -54,12 +54,16 @@ def refuse_exchange(settings: Settings) -> None:
     """Raises Refused for an exchange that cannot be traded on as configured; asks no network, and imports no ccxt."""
     if settings.exchange.id == PAPER:
         return
+    from services.exchanges.ccxt_exchange.client import BadOptions, refuse_bad_options
     from services.exchanges.ccxt_exchange.library import UnknownExchange, refuse_unknown
 
     try:
         refuse_unknown(settings.exchange.id)
+        refuse_bad_options(settings.exchange.options)
     except UnknownExchange as error:
         raise Refused(f'{error}; "paper" is the simulated one') from None
+    except BadOptions as error:
+        raise Refused(str(error)) from None
     if settings.mode == "live":
         _keys(settings)
 
@@ -230,7 +234,7 @@ async def _real(
     account = CcxtAccount(clients)
     await _refuse_unlisted(account, clients, symbols)
     desk = CcxtDesk(clients, account, symbols)
-    reports = OrderStream(clients.queries, desk, desk.read)
+    reports = OrderStream(clients.queries, desk, desk.read, on_clock_fault=clients.notice_clock)
     venue = CcxtExchange(clients, account, desk, _feeds(settings, clients, clock), reports)
     try:
         yield venue
@@ -239,10 +243,9 @@ async def _real(
 
 
 async def _refuse_unlisted(account: "CcxtAccount", clients: "Clients", symbols: Sequence[str]) -> None:
-    """Raises Refused with the nearest market for a symbol that the exchange does not list."""
+    """Raises Refused with the nearest market for a symbol that the exchange does not list; or Unreachable."""
     from difflib import get_close_matches
 
-    await account.prepare(symbols)
     for symbol in symbols:
         try:
             account.market(symbol)
@@ -251,3 +254,9 @@ async def _refuse_unlisted(account: "CcxtAccount", clients: "Clients", symbols: 
             close = get_close_matches(symbol, listed, n=1)
             hint = f"did you mean {close[0]}?" if close else "take it out of [[pairs]]"
             raise Refused(f"{clients.exchange_id} lists no spot market {symbol}; {hint}") from None
+    try:
+        await account.prepare(symbols)
+    except QueryFailed as error:
+        raise Unreachable(
+            f"{clients.exchange_id} did not tell its prices ({error}); another try may succeed"
+        ) from None

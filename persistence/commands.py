@@ -21,6 +21,9 @@ _VERSION = 1
 _KEPT_MS = 7 * 86_400_000
 """How long a command that nobody waits for any more is kept for people to look at."""
 
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""No backup has this file, so nothing can be restored."""
+
 _CREATE = (
     """CREATE TABLE IF NOT EXISTS inbox (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -207,7 +210,7 @@ class Inbox:
             self.close()
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_ERROR):
                 return []
-            raise store_fault(self.path, error) from error
+            raise _fault(self.path, error) from error
         if rows:
             self._last = rows[-1][0]
         return [_command(row) for row in rows]
@@ -224,8 +227,15 @@ class Inbox:
 
 
 def _command(row: tuple[Any, ...]) -> Command:
+    """One whose arguments nobody can read is of a kind that nobody knows: it is refused, and those after it go on."""
     _, identity, kind, arguments, person, given_at_ms, expires_at_ms, tag, epoch = row
-    return Command(identity, kind, json.loads(arguments), person, given_at_ms, expires_at_ms, tag, epoch)
+    try:
+        read = json.loads(arguments)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        kind, read = f"unreadable {kind}", {}
+    return Command(identity, kind, read, person, given_at_ms, expires_at_ms, tag, epoch)
 
 
 @contextmanager
@@ -233,4 +243,13 @@ def _naming_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise store_fault(path, error) from error
+        raise _fault(path, error) from error
+
+
+def _fault(path: Path, error: sqlite3.Error) -> StoreError:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+        return StoreError(
+            f"{path}: the file of commands is damaged, or not one ({error}); move it away, and give anew what the"
+            " engine has not answered"
+        )
+    return store_fault(path, error)

@@ -54,6 +54,16 @@ def _pair(
     }
 
 
+def facts(path: Path, beginning: str) -> dict[str, str]:
+    """Those whose names begin so, by the rest of the name; empty ones are left out."""
+    with reading(path) as connection:
+        rows = connection.execute(
+            "SELECT substr(name, ?), value FROM facts WHERE substr(name, 1, ?) = ? AND value <> ''",
+            (len(beginning) + 1, len(beginning), beginning),
+        ).fetchall()
+    return dict(rows)
+
+
 def permission_versions(path: Path) -> dict[str, int]:
     """By scope, the version of each permission that is not active."""
     with reading(path) as connection:

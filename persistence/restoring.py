@@ -30,8 +30,9 @@ from persistence.writing import prepare
 REASON = "restored from a backup: compare with `dirigent reconcile --plan`, then resume"
 
 _SET = "INSERT INTO engine(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
-_SUFFIXES = ("-wal", "-shm", "-journal", "")
-"""Of a database's files. The main file goes last: without its log it says so, and nothing trades on it."""
+_BESIDE = ("-wal", "-shm", "-journal")
+"""What lies beside a database's main file, and goes first: without its log the main file says so, and nothing trades
+on it. The main file itself is never missing, or a start would take the place for a new one and begin there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +194,15 @@ def _put_in_place(draft: Path, database: Path, now_ms: int) -> Path | None:
     )
     if kept.exists():
         raise StoreError(f"{kept} exists; wait a second and try again")
-    moved = False
-    for suffix in _SUFFIXES:
+    stood = database.exists()
+    if stood:
+        os.link(database, kept)
+    moved = stood
+    for suffix in _BESIDE:
         file_now = database.with_name(database.name + suffix)
         if file_now.exists():
             file_now.rename(kept.with_name(kept.name + suffix))
             moved = True
-    draft.rename(database)
+    draft.replace(database)
     sync_directory(database.parent)
     return kept if moved else None

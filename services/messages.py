@@ -100,6 +100,10 @@ class QueryFailed(Exception):
     """A question that was not answered. It is no evidence of anything."""
 
 
+class KeysRefused(QueryFailed):
+    """The exchange answered that it does not take these keys, or not for this: asking again does not help."""
+
+
 class FeedEnded(Exception):
     """A recorded feed has no further price."""
 

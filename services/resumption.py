@@ -16,7 +16,7 @@ from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.records import PairRecord, PermissionRecord, Record
 from fsm.values import MONEY, quote_of
 from services.indicators import CheckpointError
-from services.messages import QueryFailed
+from services.messages import KeysRefused, QueryFailed
 from services.ports import Account
 from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
@@ -46,6 +46,7 @@ async def resume(
     symbols: Sequence[str],
     patience_s: float = 10,
     *,
+    first: Reconcile | None = None,
     reconcile: Reconcile | None = None,
     for_a_person: bool = False,
 ) -> Resumption:
@@ -54,7 +55,8 @@ async def resume(
 
     Raises QueryFailed when the exchange did not tell the balance for so long; nothing new was sent then.
 
-    `reconcile` runs after the look-ups and before anything new is sent. `for_a_person`: a short session in which
+    `first` runs as soon as the books stand, before anything follows from them; `reconcile` after the look-ups and
+    before anything new is sent. `for_a_person`: a short session in which
     only what a person decides happens; no deadline fires, and sends stay held until they are released.
     """
     state = orchestrator.state
@@ -69,10 +71,12 @@ async def resume(
             state.working.put(PermissionRecord(state=ACTIVE, scope=scope))
     cold = tuple(symbol for symbol in symbols if not _restore(orchestrator, symbol, stored.checkpoints))
     rebuild_ms = (perf_counter() - started_s) * 1000
+    state.sends_are_held = True
+    if first is not None:
+        await first()
     for row in stored.pending_outbox:
         state.deliver(OrderNews(row.client_order_id, row.symbol, outbox_done=row.id))
     outstanding, positions = list(state.working.orders.values()), len(state.working.positions)
-    state.sends_are_held = True
     await _refresh_balance_soon(orchestrator, account, patience_s)
     await orchestrator.update_open_positions()
     for order in outstanding:
@@ -105,7 +109,7 @@ async def _refresh_balance_soon(
         try:
             await refresh_balance(orchestrator, account)
         except QueryFailed as error:
-            if loop.time() >= until_s:
+            if loop.time() >= until_s or isinstance(error, KeysRefused):
                 raise
             logger.bind(event="balance_not_told", error=repr(error)).warning("balance_not_told")
             await asyncio.sleep(ASK_AGAIN_S)

@@ -18,6 +18,9 @@ from services.strategies.panel import WeightedStrategy as WeightedStrategy
 SIGNAL_FIELDS = dict.fromkeys(("id", "symbol", "side", "strength", "reason", "at", "expires_at"))
 ID_LENGTH_MAX = 200
 
+REPLACED = "the pair got other strategies meanwhile"
+"""What ends a swap that was asked for before its pair's strategies were replaced at once."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_10000_MS = 253_402_300_800_000
 
@@ -74,8 +77,8 @@ class SignalAggregationService:
     def replace(self, symbol: str, weighted: Sequence[WeightedStrategy]) -> None:
         """Changes a symbol's strategies between two samples; those that are listed again go on undisturbed.
 
-        They count as the configuration's own. Raises StrategyError, or whatever a strategy's `bind` raises, having
-        changed nothing.
+        They count as the configuration's own, and a trial beside the former ones ends. Raises StrategyError, or
+        whatever a strategy's `bind` raises, having changed nothing.
         """
         panel = self._pairs[symbol].panel
         self._seat(panel, weighted)
@@ -83,6 +86,9 @@ class SignalAggregationService:
         predecessor = self.bench.forget(symbol)
         if predecessor is not None:
             predecessor.leave()
+        trial = self.bench.trial_of(symbol)
+        if trial is not None:
+            trial.end(REPLACED)
 
     def _seat(self, panel: Panel, weighted: Sequence[WeightedStrategy]) -> None:
         for other in self._pairs.values():

@@ -7,6 +7,8 @@ from fsm.records import PairRecord, Record
 from services.turns.turn import Turn
 
 _FACT = "strategies of "
+WANTED = "swap wanted: "
+"""Before its pair's symbol: the fact that holds a swap which was asked for and has not ended."""
 
 
 def write_strategies(turn: Turn, symbol: str, strategies: str, chosen: str, note: str) -> None:

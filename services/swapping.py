@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from loguru import logger
 
 from fsm.permission import ACTIVE
+from services.signal_aggregation import REPLACED
 from services.strategies.base import Strategy
 from services.strategies.beside import Trial
 from services.strategies.budget import StrategyHung
@@ -66,12 +67,15 @@ class Swapper:
         `weighted` are made for this swap and were never asked. Waits for as many samples as the trial takes, at
         least one. Raises KeyError for a symbol that is not traded.
         """
-        self.orchestrator.signals.panel(symbol)
+        panel = self.orchestrator.signals.panel(symbol)
+        traded = panel.describe()
         self._supersede(symbol)
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._trials[symbol] = ended
         try:
             warm_up = await self._warm_up(symbol, weighted)
+            if self.orchestrator.signals.panel(symbol) is panel and panel.describe() != traded:
+                return await self.refuse(symbol, terms, REPLACED, also)
             if not ended.done():
                 self._try_out(symbol, warm_up, terms, ended)
             fault = await ended

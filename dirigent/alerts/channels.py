@@ -77,7 +77,8 @@ def send(notifier: "NotifyBase", message: Message) -> Answer:
     kind = NotifyType.WARNING if message.is_urgent else NotifyType.INFO
     with _Overheard() as heard:
         try:
-            taken = bool(notifier.notify(body=message.body, title=message.title, notify_type=kind))
+            body = masked_text(message.body)  # an exchange's or a strategy's own words may hold anything
+            taken = bool(notifier.notify(body=body, title=message.title, notify_type=kind))
         except (
             Exception
         ) as error:  # a hundred plug-ins over as many libraries: whatever they raise is a refusal

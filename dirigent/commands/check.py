@@ -20,6 +20,7 @@ def check(common: Common) -> None:
     Names file, key, value and remedy of every problem found. Exit 0, or 2 with the problems.
     """
     settings = common.settings()
+    _log_warnings(settings)
     _check_exchange(settings)
     files = common.configuration_files()
     click.echo(f"configuration: {', '.join(files) if files else 'none: the demonstration'}")
@@ -30,6 +31,15 @@ def check(common: Common) -> None:
     _tell_channels(settings)
     _tell_tables()
     click.echo("ok")
+
+
+def _log_warnings(settings: "Settings") -> None:
+    """To stderr alone, with what is secret masked: nothing is written by a check."""
+    from dirigent.logging_secrets import secrets_in
+    from dirigent.logging_setup import configure_logging
+
+    section = settings.logging.model_copy(update={"level": "WARNING", "file": None})
+    configure_logging(section, secrets=secrets_in(settings.exchange.options))
 
 
 def _check_exchange(settings: "Settings") -> None:

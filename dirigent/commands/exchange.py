@@ -138,7 +138,7 @@ def _settings(options: dict[str, Any]) -> "RehearsalSettings":
             symbols=tuple(dict.fromkeys(options["symbols"])) or usual.symbols,
             balances=dict(options["balances"]) or usual.balances,
             fee=options["fee"],
-            fee_coin=options["fee_coin"],
+            fee_coin=None if options["fee_coin"] is None else options["fee_coin"].upper(),
             slippage=options["slippage"],
             ticks_per_s=options["ticks_per_s"],
             latency_ms=options["latency_ms"],

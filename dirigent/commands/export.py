@@ -6,6 +6,7 @@ import click
 
 from dirigent.commands.common import Common, Refused, common_options, pass_common
 from dirigent.commands.journal import moment
+from dirigent.steering.giving import require_pair
 
 
 @click.command(epilog="Example: dirigent export deals --format parquet --output deals.parquet")
@@ -54,6 +55,8 @@ def export(
         rows, born = queries.positions(path, symbol=symbol), "created_at"
     else:
         rows, born = queries.fills(path, symbol=symbol), "at"
+    if not rows and symbol is not None:
+        require_pair(common, symbol)
     chosen = [row for row in rows if since_ms is None or (row[born] or 0) >= since_ms]
     try:
         write(chosen, COLUMNS[what], form, output)

@@ -4,6 +4,7 @@ import click
 
 from dirigent.commands.common import Common, common_options, json_option, pass_common
 from dirigent.commands.listing import show
+from dirigent.steering.giving import require_pair
 
 _COLUMNS = ("at", "id", "client_order_id", "symbol", "side", "amount", "price", "fee", "fee_currency")
 
@@ -20,4 +21,7 @@ def fills(common: Common, as_json: bool, symbol: str | None) -> None:
     """
     from persistence import queries
 
-    show(queries.fills(common.database_path(), symbol=symbol), _COLUMNS, "fills", as_json=as_json)
+    found = queries.fills(common.database_path(), symbol=symbol)
+    if not found and symbol is not None:
+        require_pair(common, symbol)
+    show(found, _COLUMNS, "fills", as_json=as_json)

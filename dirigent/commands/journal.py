@@ -103,9 +103,15 @@ def _print_line(row: Row) -> None:
     step = f"{row['source']} -> {row['target']}" if moved else f"{row['source']} ({row['outcome']})"
     subject = f"{row['machine']} {row['subject_id']}"
     line = f"{row['seq']:>7}  {rfc3339(row['at'])}  {subject:<28}  {row['event']:<24}  {step}"
-    reasons = [guards_in_words(row["guards"]), row["note"] or ""]
+    reasons = [guards_in_words(row["guards"]), _own_reason(row), row["note"] or ""]
     told = "; ".join(reason for reason in reasons if reason)
     click.echo(f"{line}  [{told}]" if told else line)
+
+
+def _own_reason(row: Row) -> str:
+    """Why a permission was taken, or an order refused; of a person's command the note says it."""
+    is_told = row["machine"] in ("permission", "order") and not (row["note"] or "").startswith("person ")
+    return str(row["changes"].get("reason") or "") if is_told else ""
 
 
 def guards_in_words(guards: list[dict[str, Any]]) -> str:

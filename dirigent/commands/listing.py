@@ -2,14 +2,24 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dirigent.commands.common import Refused
 from dirigent.output import Row, print_rows
+
+if TYPE_CHECKING:
+    from fsm.table import Table
 
 
 def show(rows: Sequence[Row], columns: Sequence[str], name: str, *, as_json: bool) -> None:
     """Prints what a query found; `name` is the plural of what the rows are."""
     print_rows([in_words(row) for row in rows], columns, as_json=as_json, none=f"no {name}", title=name)
+
+
+def require_state(state: str | None, table: "Table") -> None:
+    """Raises Refused for what is no state of the table's machine."""
+    if state is not None and state not in table.by_name:
+        raise Refused(f"no {table.name} is ever {state!r}; its states are {', '.join(table.by_name)}")
 
 
 def in_words(row: Row) -> Row:

@@ -3,7 +3,8 @@
 import click
 
 from dirigent.commands.common import Common, common_options, json_option, pass_common
-from dirigent.commands.listing import show
+from dirigent.commands.listing import require_state, show
+from dirigent.steering.giving import require_pair
 
 _COLUMNS = (
     "client_order_id",
@@ -32,7 +33,11 @@ def orders(common: Common, as_json: bool, state: str | None, symbol: str | None)
 
     Works while the engine runs. Amounts are in the base coin, prices in the quote currency.
     """
+    from fsm.order import ORDER
     from persistence import queries
 
+    require_state(state, ORDER)
     found = queries.orders(common.database_path(), state=state, symbol=symbol)
+    if not found and symbol is not None:
+        require_pair(common, symbol)
     show(found, _COLUMNS, "orders", as_json=as_json)

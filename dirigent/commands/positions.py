@@ -3,7 +3,8 @@
 import click
 
 from dirigent.commands.common import Common, common_options, json_option, pass_common
-from dirigent.commands.listing import show
+from dirigent.commands.listing import require_state, show
+from dirigent.steering.giving import require_pair
 
 _COLUMNS = (
     "id",
@@ -32,7 +33,11 @@ def positions(common: Common, as_json: bool, state: str | None, symbol: str | No
 
     Works while the engine runs. Quantities are in the base coin, prices and profit in the quote currency.
     """
+    from fsm.position import POSITION
     from persistence import queries
 
+    require_state(state, POSITION)
     found = queries.positions(common.database_path(), state=state, symbol=symbol)
+    if not found and symbol is not None:
+        require_pair(common, symbol)
     show(found, _COLUMNS, "positions", as_json=as_json)

@@ -64,7 +64,9 @@ def status(common: Common, as_json: bool, watch: bool, healthy: bool) -> None:
     if "commands_waiting" in known:
         wanted["commands_waiting"] = known["commands_waiting"]
     wanted["differences"] = len(known.get("differences") or ())
+    wanted["stopped"] = "; ".join(f"{scope} {why}" for scope, why in known["stopped"].items()) or "none"
     wanted["feeds"] = _in_words(known.get("feeds") or ())
+    wanted |= _link_in_words(known)
     print_object(shown if as_json else wanted, as_json=as_json)
 
 
@@ -77,6 +79,14 @@ def _waiting(database: Path) -> dict[str, Any]:
     except StoreError as error:
         return {"commands_waiting": str(error)}
     return {"commands_waiting": kept} if kept else {}
+
+
+def _link_in_words(known: Mapping[str, Any]) -> dict[str, str]:
+    """The way of orders to a real exchange and back; nothing where orders fill on paper."""
+    from dirigent.connection_status import circuit_in_words, order_stream_in_words
+
+    ways = {"order_stream": order_stream_in_words, "circuit": circuit_in_words}
+    return {name: in_words(known[name]) for name, in_words in ways.items() if known.get(name)}
 
 
 def _in_words(feeds: Sequence[Mapping[str, Any]]) -> str:

@@ -202,6 +202,7 @@ def swap(
         raise Refused("the configuration names the parameters, too; leave --params out, or name a strategy")
     manner = manner_of(given)
     if exits == "sell":
-        confirm(manner, f"Sell what {'all pairs hold' if symbol == 'all' else f'{symbol} holds'} with the swap?")
+        whose = "all pairs hold" if symbol == "all" else f"{symbol} holds"
+        confirm(manner, f"Sell what {whose} with the swap?")
     arguments = {"symbols": [symbol], "strategy": name, "params": storable, "shadow": shadow, "exits": exits}
     give(common, "swap", json.loads(json.dumps(arguments)), manner)

@@ -58,13 +58,16 @@ class Layer:
         return len(path), value
 
 
-def file_layer(path: Path) -> Layer:
+WRITE_ONE = "name an existing file, or write one with `dirigent init`"
+
+
+def file_layer(path: Path, if_missing: str = WRITE_ONE) -> Layer:
     """Reads one TOML file. Raises SettingsError when it cannot be read or is not TOML."""
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
         return Layer(str(path), with_anchored_strategies(written, path.parent))
     except FileNotFoundError:
-        problem = _of_file(path, "no such file", "name an existing file, or write one with `dirigent init`")
+        problem = _of_file(path, "no such file", if_missing)
     except OSError as error:
         problem = _of_file(path, (error.strerror or str(error)).lower(), "name a file that can be read")
     except UnicodeDecodeError as error:

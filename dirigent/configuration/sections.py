@@ -183,6 +183,20 @@ class PairSection(Section):
         default=30, description="seconds for which a signal may still be acted on"
     )
 
+    @field_validator("strategy")
+    @classmethod
+    def _they_sit_together(cls, strategy: tuple[StrategyChoice, ...]) -> tuple[StrategyChoice, ...]:
+        from dirigent import strategies_from_files
+        from services.strategies.base import StrategyError
+
+        if len(strategy) > 1:
+            try:
+                strategies_from_files.tried_together((choice.name, choice.params) for choice in strategy)
+            except StrategyError as error:
+                fault, _, remedy = str(error).partition(": ")[2].partition("; ")
+                raise refusal(fault, remedy) from None
+        return strategy
+
     @model_validator(mode="before")
     @classmethod
     def _one_name_is_a_list_of_one(cls, written: Any) -> Any:

@@ -174,7 +174,7 @@ async def _note_permissions(findings: Findings, clients: Clients) -> None:
         answer = await clients.questions.ask(name, getattr(clients.queries, known[0]))
         granted = permissions.read(clients.exchange_id, answer)
     except (QueryFailed, NotThere, permissions.UnreadableAnswer) as error:
-        findings.note(name, Verdict.UNTOLD, str(error), "look at the exchange's page of keys")
+        findings.note(name, Verdict.UNTOLD, _bare(error, name), "look at the exchange's page of keys")
         return
     words = permissions.told(granted)
     if granted.trades is False:
@@ -188,13 +188,18 @@ async def _note_permissions(findings: Findings, clients: Clients) -> None:
         findings.note(name, Verdict.OK, words)
 
 
+def _bare(error: Exception, asked: str) -> str:
+    """What a question was answered, without its own name."""
+    return str(error).removeprefix(f"{asked}: ")
+
+
 async def _note_balance(findings: Findings, clients: Clients, settings: Settings) -> None:
     quote = quote_of(settings.pairs[0].symbol)
     try:
         balances = await CcxtAccount(clients).fetch_balance()
     except QueryFailed as error:
         remedy = "check that the keys are this exchange's, and that they may read the account"
-        findings.note("balance", Verdict.FAULT, str(error), remedy)
+        findings.note("balance", Verdict.FAULT, _bare(error, "balance"), remedy)
         return
     free = balances[quote].free if quote in balances else Decimal(0)
     needed = min(pair.deal_quota for pair in settings.pairs)
@@ -255,7 +260,9 @@ async def _note_markets(
             findings.note(f"market {pair.symbol}", Verdict.FAULT, str(error), "try again")
             continue
         market = markets[pair.symbol]
-        extra = {name: market.get(name) for name in ("active", "maker", "taker")}
+        extra = {"active": market.get("active")}
+        for name in ("maker", "taker"):  # ccxt's own guesses are floats, whatever it was told of numbers
+            extra[name] = None if market.get(name) is None else Decimal(str(market[name]))
         if market.get("active") is False:
             words = "listed, and not traded at the moment"
             findings.note(f"market {pair.symbol}", Verdict.FAULT, words, "wait, or take it out of [[pairs]]")

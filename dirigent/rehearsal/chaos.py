@@ -95,7 +95,7 @@ def load_chaos(file: Path | None = None, flags: Iterable[str] = ()) -> Chaos:
     """The faults of a file, and `name=value` flags over them. Raises SettingsError with every problem."""
     layers = [_flag_layer(flags)]
     if file is not None:
-        layers.append(file_layer(file))
+        layers.append(file_layer(file, "name a TOML file of faults"))
     values: dict[str, Any] = {}
     for layer in reversed(layers):
         values.update(layer.values)

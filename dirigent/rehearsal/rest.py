@@ -28,7 +28,7 @@ _SERVER_ERRORS = (
 )  # fmt: skip
 
 _PAGE = _HTML.format("Welcome")
-_GARBAGE = (
+GARBAGE = (
     (200, None), (200, _PAGE), (200, "{}"), (200, "[]"), (200, ""),
     (302, _PAGE), (523, _PAGE), (524, _PAGE), (599, _PAGE),
 )  # fmt: skip
@@ -108,7 +108,7 @@ class Rest:
             self._execute_late(asked)
             return _cut(request)
         if fault is Fault.GARBAGE:
-            return _garbage(faults.one_in(len(_GARBAGE)), "")
+            return _garbage(faults.one_in(len(GARBAGE)), "")
         if fault is Fault.SERVER_ERROR:
             if faults.one_in(2):
                 self._respond(asked)
@@ -118,7 +118,7 @@ class Rest:
         if fault is Fault.LOST_RESPONSE:
             return _cut(request)
         if fault is Fault.GARBAGE_SUCCESS and response.status == 200:
-            return _garbage(faults.one_in(len(_GARBAGE)), response.text or "")
+            return _garbage(faults.one_in(len(GARBAGE)), response.text or "")
         return response
 
     def _respond(self, asked: Asked) -> web.Response:
@@ -177,7 +177,7 @@ def _cut(request: web.Request) -> web.StreamResponse:
 def _garbage(kind: int, whole: str) -> web.Response:
     """An answer that says nothing; `whole` is what it should have said."""
     cut = whole[: max(len(whole) // 2, 1)] if len(whole) > 2 else '{"symbol":"BTCUSDT","orderId":'
-    status, text = _GARBAGE[kind]
+    status, text = GARBAGE[kind]
     return web.Response(
         status=status,
         text=cut if text is None else text,

@@ -34,9 +34,9 @@ async def _run(settings: RehearsalSettings, duration_s: float | None, as_json: b
     server = Rehearsal(settings)
     try:
         await server.__aenter__()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise CannotListen(
-            f"{settings.host}:{settings.port} cannot be listened on ({os.strerror(error.errno or 0).lower()});"
+            f"{settings.host}:{settings.port} cannot be listened on ({_why(error)});"
             " choose another --port or --host"
         ) from None
     try:
@@ -46,6 +46,15 @@ async def _run(settings: RehearsalSettings, duration_s: float | None, as_json: b
     finally:
         await server.__aexit__(None, None, None)
     return _reckon(server.audit(), as_json)
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    """asyncio wraps the system's words in its own; a name that is not found has no words of the system."""
+    if isinstance(error, UnicodeError):
+        return "no name of a machine"
+    number = error.errno or 0
+    words = os.strerror(number) if number > 0 else error.strerror
+    return (words or str(error)).lower()
 
 
 def _say_where(server: Rehearsal, as_json: bool) -> None:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from dirigent.rehearsal.chaos import Chaos
 
-_SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}")
+_COIN = re.compile(r"[A-Z0-9]{1,20}")
+_SYMBOL = re.compile(f"{_COIN.pattern}/{_COIN.pattern}")
+
+TICKS_PER_S_MAX = 10_000
+"""Of one symbol: beyond what any machine keeps up with."""
 
 API_KEY = "rehearsal-key-not-a-real-one"
 SECRET = "rehearsal-secret-not-a-real-one"
@@ -50,8 +54,10 @@ class RehearsalSettings:
         for name, fraction in (("fee", self.fee), ("slippage", self.slippage), ("spread", self.spread)):
             if not 0 <= fraction < 1:
                 raise ValueError(f"{name} {fraction} is not a fraction: at least 0 and below 1")
-        if not self.ticks_per_s >= 0:
-            raise ValueError(f"ticks_per_s {self.ticks_per_s} is below 0")
+        if not 0 <= self.ticks_per_s <= TICKS_PER_S_MAX:
+            raise ValueError(f"ticks_per_s {self.ticks_per_s} is not between 0 and {TICKS_PER_S_MAX}")
+        if self.fee_coin is not None and not _COIN.fullmatch(self.fee_coin):
+            raise ValueError(f'{self.fee_coin!r} is not a coin, such as "BNB"')
         low, high = self.latency_ms
         if not 0 <= low <= high:
             raise ValueError(f"latency_ms {self.latency_ms} is not a least and a greatest time")

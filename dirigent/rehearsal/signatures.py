@@ -69,11 +69,17 @@ def split_signature(text: str) -> tuple[str, str | None]:
 
 
 def _loaded(pem: str) -> "Ed25519PublicKey | RSAPublicKey":
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    key = load_pem_public_key(pem.encode())
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError(
+            "the public key is no PEM of one; make it with `openssl pkey -in KEY -pubout`"
+        ) from None
     if not isinstance(key, Ed25519PublicKey | RSAPublicKey):
         raise ValueError("the public key is neither Ed25519 nor RSA")  # noqa: TRY004 - it is the text that is wrong
     return key

@@ -44,10 +44,12 @@ class PairCommands:
             return says(refused("; ".join(refusals)))
         try:
             described = {section.symbol: self.pairs.admit(section) for section in sections}
-        except StrategyError as error:
+        except BaseException as error:  # anybody's code may have raised it: none of the pairs comes
             for section in sections:
                 self.pairs.withdraw(section.symbol)
-            return says(refused(str(error)))
+            if isinstance(error, StrategyError):
+                return says(refused(str(error)))
+            raise
         facts = self.engine.state.facts
         added = {**added_in(facts), **{section.symbol: section for section in sections}}
         remembered = facts_of(added.values(), removed_in(facts) - described.keys())

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Protocol
 
 from loguru import logger
@@ -11,6 +11,7 @@ from dirigent.steering.plans import EXPIRED, Plan, Result, note, refused, says
 from fsm.commit import AnsweredCommand, StoreError
 from fsm.permission import COMMAND_ANSWERED, ENGINE_SUBJECT
 from persistence.commands import Command
+from services.strategies.budget import StrategyHung
 from services.trading_orchestrator import TradingOrchestrator
 from services.turns.turn import Turn
 
@@ -18,6 +19,8 @@ Handler = Callable[[Command], Awaitable[Plan]]
 """Prepares what a command of one kind does. What it changes in memory it must be able to do twice: a plan whose
 commit failed is prepared anew."""
 
+
+PERMISSIONS = frozenset({"halt", "stop-entry", "resume"})
 
 _PAIRS_AT_ONCE = 20
 """In one commit: a tick waits no longer than these take."""
@@ -59,9 +62,15 @@ class Steering:
         self._waiting: dict[str, Command] = {}
         self._fault = ""
 
-    async def obey(self) -> None:
+    async def obey_permissions(self) -> None:
+        """Carries out what is there up to the first command of another kind. These need the books alone, so that at a
+        start they hold before anything follows from what the exchange says.
+        """
+        await self.obey(PERMISSIONS)
+
+    async def obey(self, kinds: Container[str] | None = None) -> None:
         """Carries out what is there. What cannot be committed now is tried again at the next call, and what came
-        after it waits: a resume must not overtake its halt.
+        after it waits: a resume must not overtake its halt. So does what comes after a command not of these `kinds`.
         """
         try:
             for command in self._inbox.read():
@@ -72,8 +81,10 @@ class Steering:
         self._fault = ""
         while self._waiting:
             command = next(iter(self._waiting.values()))
-            if not self._books.command_was_answered(command.id) and not await self._carry_out(command):
-                return
+            if not self._books.command_was_answered(command.id):
+                is_of_these = kinds is None or command.kind in kinds
+                if not is_of_these or not await self._carry_out(command):
+                    return
             del self._waiting[command.id]
 
     async def _carry_out(self, command: Command) -> bool:
@@ -100,7 +111,7 @@ class Steering:
             return says(refused(f"this engine knows no command {command.kind!r}"))
         try:
             return await handler(command)
-        except Exception as error:  # whatever a command says must not end the trading
+        except (Exception, StrategyHung) as error:  # whatever a command says must not end the trading
             logger.bind(event="command_failed", command=command.id, kind=command.kind).exception(
                 "command_failed"
             )

@@ -8,16 +8,18 @@ from dirigent import strategies_from_files
 from persistence import queries
 from services.strategies import catalogue
 from services.strategies.parameters import storable_parameters
+from services.strategy_changes import WANTED
 
 Row = dict[str, Any]
 
 
 def running(database: Path) -> list[Row]:
-    """One row for each strategy of each pair, as the engine journaled it last."""
-    return [row for pair in queries.pairs(database) for row in _rows(pair)]
+    """One row for each strategy of each pair, as the engine journaled it last, and what a person put on trial there."""
+    wanted = queries.facts(database, WANTED)
+    return [row for pair in queries.pairs(database) for row in _rows(pair, wanted.get(pair["symbol"], ""))]
 
 
-def _rows(pair: Row) -> list[Row]:
+def _rows(pair: Row, wanted: str) -> list[Row]:
     try:
         strategies = json.loads(pair["strategy"] or "[]")
     except ValueError:
@@ -32,10 +34,21 @@ def _rows(pair: Row) -> list[Row]:
             "source": one.get("source", ""),
             "file": one.get("file", ""),
             "permission": pair["permission"],
-            "notes": pair["permission_reason"] if stopped else _changed(one),
+            "notes": "; ".join(
+                filter(None, (pair["permission_reason"] if stopped else _changed(one), _on_trial(wanted)))
+            ),
         }
         for one in strategies
     ]
+
+
+def _on_trial(wanted: str) -> str:
+    """What of a swap that has not ended yet there is to know."""
+    if not wanted:
+        return ""
+    swap = json.loads(wanted)
+    names = " + ".join(choice["name"] for choice in swap["choices"])
+    return f"on trial for {swap['shadow']} prices, by {swap['by']}: {names}"
 
 
 def _changed(strategy: Row) -> str:

@@ -22,14 +22,12 @@ from fsm.values import ExitReason
 from persistence.commands import Command
 from services.signal_aggregation import WeightedStrategy
 from services.strategies.base import StrategyError
-from services.strategy_changes import fact_name
+from services.strategy_changes import WANTED, fact_name
 from services.swapping import Swapper, Terms
 from services.turns.turn import Turn
 
 CONFIGURED = "configured"
 """In place of a strategy's name: those that the configuration names."""
-
-_WANTED = "swap wanted: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +189,7 @@ def _by_force(position: PositionRecord) -> None:
 
 
 def _wanted_fact(symbol: str) -> str:
-    return f"{_WANTED}{symbol}"
+    return f"{WANTED}{symbol}"
 
 
 def _told(error: ValidationError | StrategyError) -> str:

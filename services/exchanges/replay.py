@@ -121,7 +121,7 @@ class ReplayExchange:
         return None if order is None else order.report()
 
     async def fetch_open_orders(self) -> list[OrderReport]:
-        return [order.report() for order in self._book.open_orders()]
+        return [order.listed() for order in self._book.open_orders()]
 
     def take_reports(self) -> list[OrderReport]:
         """What happened to orders after they were accepted, since last asked."""

@@ -61,6 +61,13 @@ class Trial:
             self.samples_wanted += panel.samples_needed - warm_up.samples
         return panel
 
+    def end(self, fault: str) -> None:
+        """From outside: it is not to trade any more."""
+        self.fault = self.fault or fault
+        if not self.has_ended:
+            self.has_ended = True
+            self.on_end()
+
     def leave(self) -> None:
         if self.panel is not None:
             self.panel.leave()

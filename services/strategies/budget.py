@@ -32,9 +32,13 @@ _WATCH = _Watch()
 
 
 def break_off_if_longer_than(limit_ns: int) -> None:
-    """Called from outside, such as by a timer's signal. Raises StrategyHung into the strategy that is running."""
+    """Called from outside, such as by a timer's signal. Raises StrategyHung into the strategy that is running.
+
+    Once: in the very moment in which that ends by itself, the next would be raised into the engine.
+    """
     since_ns = _WATCH.since_ns
     if since_ns and perf_counter_ns() - since_ns > limit_ns:
+        _WATCH.since_ns = 0
         raise StrategyHung(f"it did not answer within {limit_ns / 1e6:.0f} ms")
 
 

@@ -10,7 +10,7 @@ from dirigent.alerts.channels import Message, open_channels, send
 from dirigent.alerts.secrecy import scheme_of, secrets_of
 from dirigent.configuration.problems import SettingsError
 from dirigent.configuration.settings import load_settings
-from dirigent.logging_secrets import forget_secrets, masked_text
+from dirigent.logging_secrets import forget_secrets, masked_text, redact
 from tests.alerts.listeners import TOKEN, Listener, listening
 from tests.command_line.running import invoke, spawn
 from tests.settings.writing import PAIR, written
@@ -68,6 +68,16 @@ def test_what_a_library_says_of_a_failure_is_told_without_the_address() -> None:
     assert not answer.taken
     assert "500" in answer.reason
     assert TOKEN not in answer.reason
+
+
+def test_a_message_holds_no_key_whoever_s_words_it_repeats() -> None:
+    """Such as those of an exchange that refused an order, or of a strategy that raised."""
+    redact("notarealkey0123")
+    with listening(Listener()) as listener:
+        (channel,) = open_channels([listener.url], print)
+        words = f"halted: POST failed with notarealkey0123, {TOKEN}, signature=abcdef0123456789"
+        assert send(channel.notifier, Message("title", words)).taken
+    assert listener.bodies == "halted: POST failed with ***, ***, signature=***"
 
 
 def test_settings_hide_the_addresses_in_every_form(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ async def test_an_exchange_that_can_be_traded_on_is_told_whole(tmp_path: Path) -
     assert market["symbol"] == "BTC/USDT"
     assert float(market["amount_step"]) > 0
     assert float(market["cost_min"]) > 0
+    assert (market["maker"], market["taker"]) == ("0.001", "0.001")
     assert "stream" in check(found, "prices")["found"]
     assert said.exit_code == 0
     assert "it can trade" in said.stdout
@@ -123,6 +124,8 @@ async def test_keys_that_the_exchange_refuses_are_a_fault(tmp_path: Path) -> Non
         )
         found = await report(file, exit_code=1)
     assert check(found, "balance")["verdict"] == "fault"
+    for name in ("balance", "key permissions"):
+        assert check(found, name)["found"].startswith("AuthenticationError"), "said once what it is about"
     assert found["can_trade"] is False
     assert "fake-secret-of-nobody" not in json.dumps(found)
 

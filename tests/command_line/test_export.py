@@ -70,8 +70,11 @@ def test_money_in_parquet_is_a_decimal_of_the_usual_scale(database: Path, tmp_pa
 def test_a_market_and_a_beginning_choose_rows(database: Path) -> None:
     ids = {row["id"] for row in document("export", "deals", "--format", "json", "--db", database)}
     assert ids == {OPEN, CLOSED}
-    of_none = invoke("export", "deals", "--symbol", "NONE/USDT", "--db", database)
+    of_none = invoke("export", "deals", "--since", "2100-01-01T00:00:00Z", "--db", database)
     assert of_none.stdout.splitlines() == [",".join(COLUMNS["deals"])]
+    unknown = invoke("export", "deals", "--symbol", "BTC/USD", "--db", database)
+    assert unknown.exit_code == 2
+    assert "did you mean BTC/USDT?" in unknown.stderr
     late = document(
         "export", "fills", "--format", "json", "--since", "2100-01-01T00:00:00Z", "--db", database
     )

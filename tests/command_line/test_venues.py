@@ -11,9 +11,13 @@ from dirigent.configuration.settings import Settings, load_settings
 from dirigent.connection_status import connection_of
 from fsm.commit import Progress
 from persistence.store import SqliteStore
+from services.exchanges.ccxt_exchange.breaker import BreakerStatus, Circuit
 from services.exchanges.ccxt_exchange.feeds import FeedStatus, Source
+from services.exchanges.ccxt_exchange.order_stream import OrderStreamStatus
+from services.exchanges.ccxt_exchange.precision import needs_price
 from services.messages import MarketRules
 from tests.command_line.running import spawn
+from tests.exchanges.ccxt_exchange.scripted import exchange as scripted_exchange
 
 BTC = MarketRules("BTC/USDT", Decimal("0.001"), Decimal("0.01"))
 BTC_COARSE = MarketRules("BTC/USDC", Decimal("0.01"), Decimal("0.01"))
@@ -54,6 +58,40 @@ def test_check_refuses_what_trade_refuses(
     assert [path.name for path in tmp_path.iterdir()] == ["dirigent.toml"]
 
 
+@pytest.mark.parametrize("command", ["check", "trade"])
+@pytest.mark.parametrize("table", ["exchange.options", "exchange.options.options"])
+def test_an_option_that_repeats_orders_is_refused_before_anything_is_asked(
+    tmp_path: Path, command: str, table: str
+) -> None:
+    text = f'[exchange]\nid = "binance"\n[{table}]\nmaxRetriesOnFailure = 3\n[[pairs]]\nsymbol = "BTC/USDT"\n'
+    (tmp_path / "dirigent.toml").write_text(text)
+    done = spawn(command, directory=tmp_path)
+    assert (done.returncode, f"{table}.maxRetriesOnFailure" in done.stderr) == (2, True), done.stderr
+
+
+def test_check_warns_of_keys_in_the_configuration_with_the_remedy_and_without_the_keys(
+    tmp_path: Path,
+) -> None:
+    keys = 'apiKey = "planted-fake-key"\nsecret = "planted-fake-secret"'
+    text = f'mode = "live"\n[exchange]\nid = "binance"\n[exchange.options]\n{keys}\n[[pairs]]\nsymbol = "BTC/USDT"\n'
+    (tmp_path / "dirigent.toml").write_text(text)
+    done = spawn("check", directory=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "name a key_file, a keyring or key_variables instead" in done.stderr
+    assert "planted" not in done.stdout + done.stderr
+
+
+async def test_prices_that_are_not_told_at_the_start_are_a_failure_that_may_pass() -> None:
+    """Of exchanges whose price steps depend on the price."""
+    async with scripted_exchange("bitfinex", {"public": "", "private": ""}) as at:
+        assert needs_price(at.clients.queries.precisionMode)
+        at.clients.queries.markets["BTC/USDT"]["precision"] = {"amount": "8", "price": "5"}
+        with pytest.raises(venues.Refused, match="did you mean BTC/USDT"):
+            await venues._refuse_unlisted(at.account, at.clients, ["BTC/USDD"])
+        with pytest.raises(venues.Unreachable, match="price of BTC/USDT"):
+            await venues._refuse_unlisted(at.account, at.clients, ["BTC/USDT"])
+
+
 def test_a_dry_run_needs_no_key(tmp_path: Path) -> None:
     (tmp_path / "dirigent.toml").write_text('[exchange]\nid = "kraken"\n[[pairs]]\nsymbol = "BTC/EUR"\n')
     done = spawn("check", directory=tmp_path)
@@ -88,6 +126,46 @@ async def test_status_says_how_prices_come_in_and_which_do_not(tmp_path: Path) -
     assert "1 polling, 2 stream; 1 stale: BTC/USDT" in done.stdout, done.stderr
     whole = json.loads(spawn("--db", str(database), "status", "--json", directory=tmp_path).stdout)
     assert [feed["age_s"] for feed in whole["feeds"]] == [31.5, 0.04, None]
+
+
+class Linked(Streaming):
+    """As much of a venue as tells of its account's connection."""
+
+    def __init__(self, breaker: BreakerStatus) -> None:
+        self._breaker = breaker
+
+    def order_stream_status(self) -> OrderStreamStatus:
+        return OrderStreamStatus("polling", False, 4, "the connection was closed")
+
+    def breaker_status(self) -> BreakerStatus:
+        return self._breaker
+
+
+@pytest.mark.parametrize(
+    ("breaker", "words"),
+    [
+        (BreakerStatus(Circuit.CLOSED), "closed"),
+        (
+            BreakerStatus(Circuit.OPEN, "DDoSProtection: banned", 1_700_000_000_000, True),
+            "open until 2023-11-14T22:13:20.000Z: DDoSProtection: banned",
+        ),
+        (BreakerStatus(Circuit.HALF_OPEN, "RequestTimeout"), "half-open: RequestTimeout"),
+    ],
+    ids=["closed", "open", "half-open"],
+)
+def test_status_says_whether_requests_go_out_and_how_order_reports_come_in(
+    tmp_path: Path, breaker: BreakerStatus, words: str
+) -> None:
+    database = tmp_path / "dirigent.sqlite"
+    with SqliteStore.open(database) as store:
+        heartbeat = {"at_ms": 1, **connection_of(Linked(breaker))}
+        store.save_progress(Progress(at_ms=1, heartbeat=heartbeat, feeds=[], checkpoints={}))
+    done = spawn("--db", str(database), "status", directory=tmp_path)
+    told = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert (told["circuit"], told["order_stream"]) == (words, "polling: the connection was closed")
+    whole = json.loads(spawn("--db", str(database), "status", "--json", directory=tmp_path).stdout)
+    is_open = breaker.until_ms is not None
+    assert whole["circuit"]["open_until"] == ("2023-11-14T22:13:20.000Z" if is_open else None)
 
 
 def test_a_simulated_venue_tells_of_no_feeds() -> None:

@@ -24,7 +24,15 @@ _REFUSING = {
     "services/exchanges/ccxt_exchange": ("capabilities", "library", "client"),
 }
 """What a start goes through before it trades."""
-_EXCEPTIONS = {"StoreError", "StoreConflict", "Refused", "Unreachable", "CannotTrade", "UnknownExchange", "BadOptions"}
+_EXCEPTIONS = {
+    "StoreError",
+    "StoreConflict",
+    "Refused",
+    "Unreachable",
+    "CannotTrade",
+    "UnknownExchange",
+    "BadOptions",
+}
 _ANYTHING = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -51,7 +59,9 @@ def test_each_state_has_its_meaning_and_what_to_do(table: Table) -> None:
 
 
 def test_each_refused_start_has_its_remedy_and_none_is_made_up() -> None:
-    explained = [pattern for row in _rows(_section("## When it does not start")) for pattern in _patterns(row[0])]
+    explained = [
+        pattern for row in _rows(_section("## When it does not start")) for pattern in _patterns(row[0])
+    ]
     told = {*_messages(), *_faults(), "the configuration is not used"}
     assert [message for message in sorted(told) if not any(one.search(message) for one in explained)] == []
     assert [one.pattern for one in explained if not any(one.search(message) for message in told)] == []

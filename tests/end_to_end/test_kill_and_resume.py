@@ -13,23 +13,22 @@ from fsm.order import ENGINE_RESTARTED
 from persistence import queries
 from services.exchanges.paper_file import audit
 
-KILLS = 10
 SLOW_NEWS = "tests.end_to_end.slow_news"
 
 
 @pytest.mark.parametrize(
-    ("seed", "fee_in", "module"),
-    [(20240501, "quote", COMMAND[-1]), (20240502, "base", SLOW_NEWS)],
-    ids=["fee in quote", "fee in base, slow news"],
+    ("seed", "kills", "fee_in", "module"),
+    [(20240501, 10, "quote", COMMAND[-1]), (20240502, 4, "base", SLOW_NEWS)],
+    ids=["ten kills, fee in quote", "four kills, fee in base, slow news"],
 )
-def test_ten_kills_lose_no_order_and_send_none_twice(
-    tmp_path: Path, seed: int, fee_in: str, module: str
+def test_kills_lose_no_order_and_send_none_twice(
+    tmp_path: Path, seed: int, kills: int, fee_in: str, module: str
 ) -> None:
     print(f"seed {seed}")
     random = Random(seed)
     market = Market(seed=seed, fee_in=fee_in)
     place = Place.make(tmp_path, restless(market))
-    for number in range(KILLS):
+    for number in range(kills):
         with Daemon(place, module=module) as daemon:
             if number % 3:
                 daemon.wait_until_trading()
@@ -50,4 +49,4 @@ def test_ten_kills_lose_no_order_and_send_none_twice(
 
     assert place.run("verify").returncode == 0
     assert differences(place.database, place.exchange_file) == []
-    assert len(queries.fills(place.database)) > 2 * KILLS
+    assert len(queries.fills(place.database)) > 2 * kills

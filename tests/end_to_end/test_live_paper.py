@@ -13,11 +13,12 @@ from dirigent.configuration.sample import literal
 from dirigent.configuration.settings import load_settings
 from dirigent.proofs.death.book_keeping import repeated_intents
 from dirigent.proofs.death.daemons import Daemon, Place, wait_until
+from dirigent.proofs.rehearsed.beside import rehearsing
 from dirigent.rehearsal.server import Rehearsal
-from dirigent.rehearsal.settings import RehearsalSettings
+from dirigent.rehearsal.settings import SECRET, RehearsalSettings
 from services.clocks import SystemClock
 from services.exchanges.paper_file import audit
-from tests.end_to_end.rehearsing import rehearsing, restless_on
+from tests.end_to_end.rehearsing import restless_on
 
 LIVELY = RehearsalSettings(ticks_per_s=50, symbols=("BTC/USDT", "ETH/USDT"))
 
@@ -92,6 +93,17 @@ def test_with_keys_it_trades_on_and_compares_its_books_after_every_connection_wa
         assert {row["what"] for row in rows} <= {"fill_missed"}, "what rested when it stopped may have filled"
         made = beside.audit
         assert (made["duplicates"], made["faults_in_the_books"]) == ([], [])
+
+
+def test_keys_that_the_exchange_refuses_are_said_to_be_so_and_tried_once(tmp_path: Path) -> None:
+    with rehearsing(RehearsalSettings()) as beside:
+        wrong = restless_on(beside, "live", keys=True).replace(SECRET, "fake-secret-of-nobody")
+        place = Place.make(tmp_path, wrong)
+        done = place.run("trade", "--live")
+        assert done.returncode == 1
+        assert "binance refuses the keys" in done.stderr
+        assert "fake-secret" not in done.stderr
+        assert beside.audit["requests"]["GET /api/v3/account"] == 1
 
 
 def files_in(directory: Path) -> list[Path]:

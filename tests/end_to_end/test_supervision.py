@@ -196,3 +196,5 @@ def test_one_position_s_whole_story_is_in_the_log_under_its_id(tmp_path: Path) -
     fills = [row["id"] for row in queries.fills(place.database) if row["client_order_id"] in orders]
     assert sorted(one["fill"] for one in heard if "fill" in one) == sorted(fills)
     assert "result" in heard[-1]
+    leaving = next(one for one in heard if one.get("to") == "closing" and "order" not in one)
+    assert leaving["exit"] == queries.positions(place.database, state="closed")[0]["exit_reason"]

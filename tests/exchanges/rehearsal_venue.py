@@ -1,5 +1,6 @@
 """The contract's market story on the rehearsal exchange: unmodified ccxt in between, over real sockets."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,14 @@ class RehearsalVenue:
     async def step(self) -> None:
         if self._prices:
             self._server.venue.move_to(SYMBOL, Decimal(self._prices.popleft()))
+
+    async def stream_begins(self) -> None:
+        """Asking begins it; who asks first hears everything from then on."""
+        connected = asyncio.Event()
+        self.exchange.when_reports_were_missed(connected.set)
+        first = asyncio.create_task(self.exchange.watch_orders())
+        await asyncio.wait_for(connected.wait(), 10)
+        first.cancel()
 
     async def close(self) -> None:
         await self._stack.aclose()

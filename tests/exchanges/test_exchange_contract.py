@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from fsm.records import Fill
+from services.exchanges.ccxt_exchange.outcomes import OutcomeUnknown
 from services.messages import Balance, CancelRefused, OrderRefused, OrderReport, OrderRequest, OrderStatus
+from tests.exchanges.fake_venue import fake_venue
 from tests.exchanges.rehearsal_venue import rehearsal_venue
 from tests.exchanges.venues import RULES, SYMBOL, Story, Venue, order, paper_venue, replay_venue
 
@@ -17,7 +19,10 @@ LEVEL = Story(["10"] * 8)
 LEVEL_IN_BASE = Story(["10"] * 8, fee_in="base")
 
 everywhere = pytest.mark.parametrize(
-    "tell", [paper_venue, replay_venue, rehearsal_venue], ids=["paper", "replay", "rehearsal"], indirect=True
+    "tell",
+    [paper_venue, replay_venue, fake_venue, rehearsal_venue],
+    ids=["paper", "replay", "fake", "rehearsal"],
+    indirect=True,
 )
 """What holds for the real client over real sockets too, where fees are Binance's and streams begin when asked for."""
 
@@ -63,6 +68,22 @@ async def test_a_resting_sell_locks_the_coin_it_sells(tell: Tell) -> None:
     venue = await tell(LEVEL_IN_BASE)
     await venue.exchange.create_order(order("sell", "4", "11"))
     assert (await venue.exchange.fetch_balance())["ADA"] == Balance(Decimal(6), Decimal(4))
+
+
+@everywhere
+async def test_a_resting_buy_locks_its_money_until_it_is_cancelled(tell: Tell) -> None:
+    venue = await tell(LEVEL_IN_BASE)
+    report = await venue.exchange.create_order(order("buy", "10", "9.50"))
+    assert (report.status, report.filled, report.fills) == (OrderStatus.OPEN, Decimal(0), ())
+    (listed,) = await venue.exchange.fetch_open_orders()
+    assert (listed.client_order_id, listed.exchange_order_id) == ("a1", report.exchange_order_id)
+    assert listed.request == order("buy", "10", "9.50")
+    assert (await venue.exchange.fetch_balance())["USDT"] == Balance(Decimal(905), Decimal(95))
+    ended = await venue.exchange.cancel_order("a1", SYMBOL)
+    assert (ended.client_order_id, ended.status, ended.filled) == ("a1", OrderStatus.CANCELED, Decimal(0))
+    assert (await look_up(venue)).status is OrderStatus.CANCELED
+    assert await venue.exchange.fetch_open_orders() == []
+    assert (await venue.exchange.fetch_balance())["USDT"] == Balance(Decimal(1000))
 
 
 async def test_a_market_order_fills_and_the_fee_is_paid_in_quote(tell: Tell) -> None:
@@ -163,6 +184,19 @@ async def test_a_refused_order_names_the_rule_and_leaves_nothing_behind(
     assert (await venue.exchange.fetch_balance())["USDT"] == Balance(Decimal(1000))
 
 
+@everywhere
+async def test_whatever_breaks_a_rule_is_refused_and_leaves_nothing_behind(tell: Tell) -> None:
+    venue = await tell(LEVEL_IN_BASE)
+    before = await venue.exchange.fetch_balance()
+    too_dear = order("buy", "100.1")  # with fees in the base coin, 100 are not
+    for request in (too_dear, *(bad for bad, _ in BAD_ORDERS if bad != order("buy", "100"))):
+        with pytest.raises(OrderRefused):
+            await venue.exchange.create_order(request)
+    assert await venue.exchange.fetch_open_orders() == []
+    assert await venue.exchange.fetch_order("a1", SYMBOL) is None
+    assert await venue.exchange.fetch_balance() == before
+
+
 async def test_a_cancel_frees_the_money_and_keeps_what_filled(tell: Tell) -> None:
     venue = await tell(Story(["10", "9.50", "9.50"], volume="1.5"))
     await settle(venue, order("buy", "4", "9.50"))
@@ -191,6 +225,26 @@ async def test_an_order_is_found_by_its_client_id_and_its_own_symbol_only(tell: 
     assert await venue.exchange.fetch_order("a1", "XYZ/USDT") is None
 
 
+@everywhere
+async def test_an_order_is_found_by_its_client_id_alone(tell: Tell) -> None:
+    venue = await tell(LEVEL_IN_BASE)
+    assert await venue.exchange.fetch_order("a1", SYMBOL) is None
+    accepted = await venue.exchange.create_order(order("buy", "1", "9"))
+    assert (await look_up(venue)).exchange_order_id == accepted.exchange_order_id
+    assert await venue.exchange.fetch_order("a2", SYMBOL) is None
+
+
+@everywhere
+async def test_a_client_id_in_use_by_an_open_order_buys_nothing_more(tell: Tell) -> None:
+    """A real exchange's refusal of the name may mean that the first request arrived: it has to be looked up."""
+    venue = await tell(LEVEL_IN_BASE)
+    first = await venue.exchange.create_order(order("buy", "1", "9"))
+    with pytest.raises((OrderRefused, OutcomeUnknown)):
+        await venue.exchange.create_order(order("buy", "1", "9"))
+    (listed,) = await venue.exchange.fetch_open_orders()
+    assert listed.exchange_order_id == (await look_up(venue)).exchange_order_id == first.exchange_order_id
+
+
 async def test_a_client_id_in_use_by_an_open_order_is_refused(tell: Tell) -> None:
     venue = await tell(LEVEL)
     await venue.exchange.create_order(order("buy", "1", "9"))
@@ -215,6 +269,20 @@ async def test_a_fill_of_a_resting_order_is_pushed(tell: Tell) -> None:
     pushed = await asyncio.wait_for(venue.exchange.watch_orders(), timeout=5)
     assert pushed[-1] == await look_up(venue)
     assert pushed[-1].status is OrderStatus.CLOSED
+
+
+@everywhere
+async def test_what_happens_to_an_order_is_told_without_asking(tell: Tell) -> None:
+    venue = await tell(Story(["10", "9.40", "9.40"], fee_in="base"))
+    await venue.stream_begins()
+    await venue.exchange.create_order(order("buy", "1", "9.50"))
+    await venue.step()
+    async with asyncio.timeout(10):
+        told: list[OrderReport] = []
+        while not any(report.status is OrderStatus.CLOSED for report in told):
+            told += await venue.exchange.watch_orders()
+    assert {report.client_order_id for report in told} == {"a1"}
+    assert {fill for report in told for fill in report.fills} == set((await look_up(venue)).fills)
 
 
 @everywhere

@@ -37,6 +37,9 @@ class Venue(Protocol):
 
     async def step(self) -> None: ...
 
+    async def stream_begins(self) -> None:
+        """Returns once what happens to orders is told by `watch_orders`."""
+
     async def close(self) -> None: ...
 
 
@@ -98,6 +101,9 @@ class PaperVenue:
     async def step(self) -> None:
         await self.exchange.watch_ticker(SYMBOL)
 
+    async def stream_begins(self) -> None:
+        """It is told from the start."""
+
     async def close(self) -> None:
         await self.exchange.close()
 
@@ -118,6 +124,9 @@ class ReplayVenue:
 
     async def step(self) -> None:
         self.exchange.next_ticker()
+
+    async def stream_begins(self) -> None:
+        """It is told from the start."""
 
     async def close(self) -> None:
         """Nothing is held open but the recording, which is read to its end."""

@@ -1,9 +1,10 @@
 """Backups and their way back, by the file: what is refused, what is kept, and that nothing is half done."""
 
+import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,31 @@ def test_what_stood_there_is_kept_with_its_log(backup: Path, database: Path) -> 
     assert done.kept.read_bytes() == main
     assert done.kept.with_name(done.kept.name + "-wal").read_bytes() == b"what an engine left"
     assert verify(database).is_whole
+
+
+@pytest.mark.parametrize("moves", range(6))
+def test_a_restore_that_dies_leaves_the_place_filled(
+    backup: Path, database: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    """A place without a main file would be taken for a new one: the next start would begin there with nothing."""
+    database.with_name(database.name + "-wal").write_bytes(b"what an engine left")
+    left = moves
+
+    def dying(move: Callable[..., None]) -> Callable[..., None]:
+        def moved(*paths: object) -> None:
+            nonlocal left
+            if not left:
+                raise OSError(5, "it died")
+            left -= 1
+            move(*paths)
+
+        return moved
+
+    for name in ("link", "rename", "replace"):
+        monkeypatch.setattr(os, name, dying(getattr(os, name)))
+    with suppress(StoreError):
+        restore(backup, database, NOW_MS, replace=True)
+    assert database.exists()
 
 
 def test_a_database_beyond_reading_gives_way_to_a_backup(backup: Path, database: Path) -> None:

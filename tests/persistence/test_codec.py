@@ -75,7 +75,7 @@ def test_any_decimal_survives_a_fill_row(number: Decimal) -> None:
     assert [exactly(n) for n in (twin.amount, twin.price, twin.fee)] == [exactly(number)] * 3
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(numbers=st.lists(FINITE, min_size=3, max_size=3))
 def test_any_decimal_survives_the_database_and_the_fold(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[Decimal]

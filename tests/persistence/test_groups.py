@@ -240,7 +240,7 @@ TABLES += [table.name for table in SUBJECT_TABLES.values()]
 DURABILITIES: tuple[Literal["each", "grouped"], ...] = ("each", "grouped")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, flushes=st.sets(st.integers(0, 29), max_size=5))
 def test_groups_leave_the_same_books_as_one_commit_after_the_other(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], flushes: set[int]

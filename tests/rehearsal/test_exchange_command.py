@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from dirigent.command_line import main
 from dirigent.configuration.settings import load_settings
+from dirigent.rehearsal.running import _why
 
 _PATIENCE_S = 20
 
@@ -112,8 +113,13 @@ def test_the_section_it_prints_is_one_that_the_engine_reads(tmp_path: Path) -> N
         (["--balance", "USDT=-1"], "is not a number of at least 0"),
         (["--fee", "2"], "fee 2 is not a fraction"),
         (["--latency-ms", "5", "1"], "latency_ms (5, 1)"),
-        (["--chaos", "none.toml"], "no such file"),
+        (["--chaos", "none.toml"], "no such file; name a TOML file of faults"),
         (["--public-key", "none.pem"], "none.pem cannot be read"),
+        (["--public-key", __file__], "the public key is no PEM of one"),
+        (["--ticks-per-s", "inf"], "ticks_per_s inf is not between 0 and 10000"),
+        (["--ticks-per-s", "nan"], "ticks_per_s nan is not between"),
+        (["--fee-coin", "B-N"], "'B-N' is not a coin"),
+        (["--host", "a..b"], "a..b:0 cannot be listened on (no name of a machine)"),
     ],
 )
 def test_bad_options_are_refused_before_anything_listens(words: list[str], told: str) -> None:
@@ -121,6 +127,17 @@ def test_bad_options_are_refused_before_anything_listens(words: list[str], told:
     assert result.exit_code == 2
     assert told in result.output
     assert "listening" not in result.output
+
+
+def test_a_name_that_is_not_found_is_said_in_words() -> None:
+    assert _why(socket.gaierror(-2, "Name or service not known")) == "name or service not known"
+
+
+def test_the_coin_that_pays_fees_may_be_written_small() -> None:
+    words = ["--port", "0", "--duration", "0.2", "--fee-coin", "bnb", "--balance", "bnb=1", "--json"]
+    result = CliRunner().invoke(main, ["exchange", *words])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout.splitlines()[-1])["balances"].keys() == {"BNB"}
 
 
 def test_a_port_that_is_taken_is_refused() -> None:

@@ -128,7 +128,8 @@ async def cockpit(
         await exchange.open()
         engine = assemble(settings, rules, store, exchange, clock)
         held = helm(settings, engine, exchange, store, source)
-        await resume(engine.orchestrator, exchange, stored, engine.symbols)
+        first = held.steering.obey_permissions
+        await resume(engine.orchestrator, exchange, stored, engine.symbols, first=first)
         try:
             yield Cockpit(engine, held, store, exchange, prices, clock, logged)
         finally:

@@ -12,6 +12,7 @@ from persistence import commands, queries
 from persistence.commands import Command, inbox_path
 from persistence.store import SqliteStore
 from persistence.verification import verify
+from services.strategies.budget import StrategyHung
 from services.turns.turn import Turn
 from tests.steering.cockpit import BTC, START_MS, Cockpit, cockpit, give
 
@@ -177,6 +178,36 @@ async def test_a_command_that_nobody_knows_or_that_is_malformed_is_refused(tmp_p
         assert (await held.command("dance")).words == "this engine knows no command 'dance'"
         malformed = await held.command("force-exit")
         assert (malformed.outcome, malformed.words) == ("refused", "it failed: KeyError: 'id'")
+
+
+@pytest.mark.parametrize("arguments", ["{", "[]", '"all"'])
+async def test_a_command_that_cannot_be_read_is_refused_and_those_after_it_go_on(
+    tmp_path: Path, arguments: str
+) -> None:
+    async with cockpit(tmp_path) as held:
+        broken, halting = held.give("resume"), held.give("halt")
+        with closing(sqlite3.connect(inbox_path(held.store.path))) as inbox, inbox:
+            inbox.execute("UPDATE inbox SET arguments = ? WHERE id = ?", (arguments, broken.id))
+        await held.obey()
+        answers = [held_answer(held, one) for one in (broken, halting)]
+        assert [answer.outcome for answer in answers if answer] == ["refused", "done"]
+        assert held.permission("engine") == "halted"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a defect"), StrategyHung("it did not answer")])
+async def test_a_command_that_cannot_be_prepared_is_refused_and_ends_nothing(
+    tmp_path: Path, error: BaseException
+) -> None:
+    """Not even by a strategy that hangs where a command makes it."""
+
+    async def broken(command: Command) -> Plan:
+        raise error
+
+    async with cockpit(tmp_path) as held:
+        held.helm.steering.handlers["broken"] = broken
+        answer = await held.command("broken")
+        assert (answer.outcome, answer.words) == ("refused", f"it failed: {type(error).__name__}: {error}")
+        assert (await held.command("halt")).outcome == "done"
 
 
 async def test_work_that_raises_changes_nothing_and_does_not_stand_in_the_way(tmp_path: Path) -> None:

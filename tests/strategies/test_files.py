@@ -1,7 +1,9 @@
 """A strategy in a file: run once for each content, known to nobody else, and refused with file, line and remedy."""
 
 import gc
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from dirigent.configuration.problems import SettingsError
 from dirigent.configuration.settings import load_settings
 from dirigent.strategies_from_files import anchored, create, kind_named, tried
+from dirigent.swapping.hanging import hanging_strategies_broken_off
 from services.strategies.base import StrategyError
+from services.strategies.budget import StrategyHung, break_off_if_longer_than, watched
 from services.strategies.catalogue import origin_of
 from tests.strategies.files import ON_SAMPLE, that_first, written
 
@@ -174,6 +178,55 @@ def test_what_its_bind_cannot_have_is_refused_before_a_start(tmp_path: Path) -> 
         StrategyError, match=r"mine\.py, line \d+: Mine\.bind raised ValueError: a period of 0"
     ):
         tried(name)
+
+
+@pytest.mark.parametrize(
+    "hangs",
+    [
+        ("class Mine(", "while True:\n    pass\n\n\nclass Mine("),
+        ("        super().__init__(params)", "        while True:\n            pass"),
+        ("        self._average = ", "        while True:\n            pass\n        self._average = "),
+    ],
+    ids=["file", "init", "bind"],
+)
+def test_one_that_never_comes_back_is_refused_before_a_start(tmp_path: Path, hangs: tuple[str, str]) -> None:
+    written(tmp_path / "mine.py", hangs)
+    with pytest.raises(SettingsError, match="it did not answer within 1000 ms; correct that line"):
+        load_settings([_configuration(tmp_path, 'strategy = "./mine.py:Mine"')], environment={})
+
+
+def test_the_watch_over_hanging_strategies_goes_on_around_another() -> None:
+    with hanging_strategies_broken_off(0.2):
+        with hanging_strategies_broken_off(0.1):
+            pass
+        with pytest.raises(StrategyHung):
+            _run_for_10_s()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_was_broken_off_is_not_broken_off_again() -> None:
+    """Else a strategy that ends in that very moment would leave the next break to the engine."""
+    with watched():
+        with pytest.raises(StrategyHung):
+            break_off_if_longer_than(-1)
+        break_off_if_longer_than(-1)
+
+
+def _run_for_10_s() -> None:
+    ends_at_s = time.monotonic() + 10
+    with watched():
+        while time.monotonic() < ends_at_s:
+            pass
+
+
+@pytest.mark.parametrize("params", ["", ", params = { fast = 5, slow = 20 }"], ids=["same", "its defaults"])
+def test_a_strategy_that_is_listed_twice_is_refused_before_a_start(tmp_path: Path, params: str) -> None:
+    strategy = f'strategy = [{{ name = "sma_cross" }}, {{ name = "sma_cross"{params} }}]'
+    with pytest.raises(SettingsError) as refusal:
+        load_settings([_configuration(tmp_path, strategy)], environment={})
+    (problem,) = refusal.value.problems
+    assert problem.key == "pairs[1].strategy"
+    assert "a strategy is listed twice; give it a larger weight instead" in str(problem)
 
 
 def test_an_indicator_of_its_own_is_not_shared(tmp_path: Path) -> None:

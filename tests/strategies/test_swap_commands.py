@@ -10,6 +10,7 @@ from dirigent.configuration.sections import PairSection
 from dirigent.configuration.settings import Settings
 from dirigent.steering.plans import Result
 from dirigent.swapping.kept import kept_choices
+from dirigent.swapping.listing import running
 from dirigent.swapping.swaps import Swaps
 from fsm.permission import ENGINE_SUBJECT
 from persistence.commands import Command
@@ -82,6 +83,21 @@ async def test_open_positions_stay_unless_it_was_said_that_they_go(
         assert engine.engine.state.facts[f"swap wanted: {PAIR}"] == ""
         kept = kept_choices(SETTINGS, engine.engine.state.facts)
         assert kept.choices[PAIR][0].name == name
+        await swaps.end()
+
+
+async def test_the_list_names_what_is_on_trial_until_its_end(tmp_path: Path) -> None:
+    name = written(tmp_path / "mine.py")
+    async with trading(tmp_path / "a.sqlite", {PAIR: choice("external")}) as engine:
+        await engine.play(["100"] * 30)
+        swaps = swaps_of(engine, SETTINGS)
+        await given(engine, swaps, command(strategy=name))
+        (row,) = running(engine.store.path)
+        assert row["strategy"] == "external"
+        assert row["notes"] == f"on trial for 2 prices, by person somebody (command c1): {name}"
+        await engine.play(["100"] * 8)
+        (row,) = running(engine.store.path)
+        assert (row["strategy"], row["notes"]) == ("mine", "")
         await swaps.end()
 
 

@@ -133,6 +133,27 @@ async def test_a_later_swap_takes_the_place_of_an_earlier_one(tmp_path: Path) ->
         assert json.loads(engine.described())[0]["name"] == "two"
 
 
+@pytest.mark.parametrize("prices_before", [0, 1], ids=["warming up", "in shadow"])
+async def test_a_trial_ends_when_its_pair_gets_other_strategies_at_once(
+    tmp_path: Path, prices_before: int
+) -> None:
+    """By a reload, or the pair's removal: what was asked for later counts."""
+    one, two = written(tmp_path / "one.py"), written(tmp_path / "two.py")
+    async with trading(tmp_path / "a.sqlite", {PAIR: choice("external")}) as engine:
+        await engine.play(PRICES[:100])
+        swap = asyncio.create_task(engine.swapper.swap(PAIR, weighted(one), SOON))
+        await asyncio.sleep(0)
+        await engine.play(PRICES[100 : 100 + prices_before])
+        engine.engine.signals.replace(PAIR, weighted(two))
+        end = await engine.ended(swap)
+        assert not end.taken
+        assert "the pair got other strategies meanwhile" in engine.notes()[-1]
+        await engine.play(PRICES[101:120])
+        (trading_now,) = engine.engine.signals.strategies_of(PAIR)
+        assert trading_now.strategy.name == "two"
+        assert not engine.engine.signals.bench.seats
+
+
 async def test_an_open_position_keeps_its_rules_through_a_swap(tmp_path: Path) -> None:
     name = written(tmp_path / "mine.py")
     async with trading(tmp_path / "a.sqlite", {PAIR: choice("external")}) as engine:

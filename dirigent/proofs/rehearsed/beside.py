@@ -74,7 +74,7 @@ class Beside:
         exchange: str = "binance",
         options: Mapping[str, Any] | None = None,
     ) -> str:
-        """The beginning of a configuration that trades here. `options` go to ccxt's constructor beside the addresses."""
+        """The beginning of a configuration that trades here; `options` go to ccxt beside the addresses."""
         here = self.server.ccxt_options()
         del here["options"]  # lists are not written by `literal`, and the connector has the same default
         credentials = {name: here.pop(name) for name in ("apiKey", "secret")}

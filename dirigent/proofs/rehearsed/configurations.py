@@ -60,8 +60,11 @@ ONE_IN_FIFTY = each_kind(0.02)
 
 
 def trading_on(beside: Beside) -> str:
-    """Deals all the time."""
-    return _engine_on(beside) + restless(Market(), beside.server.settings.symbols) + _LIMITS
+    """Deals all the time, and as many as there can be: an exit may take long while its exchange is left alone."""
+    pairs = restless(Market(), beside.server.settings.symbols).replace(
+        "max_open_deals = 20", "max_open_deals = 60"
+    )
+    return _engine_on(beside) + pairs + _LIMITS
 
 
 def leaving_on(beside: Beside) -> str:

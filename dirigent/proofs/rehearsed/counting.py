@@ -5,7 +5,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -28,18 +27,19 @@ class Count:
     tasks: dict[str, int]
     sockets: int
     files: int
-    orders_living: int
+    living: int
+    """Orders and positions."""
 
     @classmethod
     def now(cls, run: Run) -> Self:
-        targets = _descriptors()
+        working, targets = run.engine.state.working, _descriptors()
         sockets = sum(target.startswith("socket:") for target in targets)
         return cls(
             memory_kb=_resident_kb(),
             tasks=dict(Counter(_name(task) for task in asyncio.all_tasks())),
             sockets=sockets,
             files=len(targets) - sockets,
-            orders_living=len(run.engine.state.working.orders),
+            living=len(working.orders) + len(working.positions),
         )
 
 
@@ -53,9 +53,9 @@ def counts_in(file: Path) -> list[Count]:
 
 def _descriptors() -> list[str]:
     targets = []
-    for name in os.listdir("/proc/self/fd"):
+    for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            targets.append(os.readlink(f"/proc/self/fd/{name}"))
+            targets.append(str(descriptor.readlink()))
         except FileNotFoundError:  # the descriptor of the listing itself
             continue
     return targets

@@ -11,7 +11,13 @@ from dirigent.proofs.death.daemons import COMMAND, Daemon, DaemonFault, Place
 from dirigent.proofs.death.killing import AT_RESUME, AT_START, AT_WORK
 from dirigent.proofs.death.remains import copied, fates
 from dirigent.proofs.rehearsed.beside import Beside, rehearsing
-from dirigent.proofs.rehearsed.configurations import LATENCY_MS, ONE_IN_FIFTY, SYMBOLS, TICKS_PER_S, trading_on
+from dirigent.proofs.rehearsed.configurations import (
+    LATENCY_MS,
+    ONE_IN_FIFTY,
+    SYMBOLS,
+    TICKS_PER_S,
+    trading_on,
+)
 from dirigent.proofs.rehearsed.lives import WORDS_MAX, is_trading_after_a_while, settled_differences
 from dirigent.proofs.rehearsed.moments import ON_THE_WIRE, Moments
 from dirigent.rehearsal.chaos import Chaos
@@ -24,6 +30,7 @@ PATIENCE_S = 15.0
 AT_EASE = "at ease"
 """After a time in which everything unknown can become known."""
 _SHARES = {AT_WORK: 3, AT_RESUME: 2, AT_START: 1, AT_EASE: 1} | dict.fromkeys(ON_THE_WIRE, 2)
+MOMENTS = tuple(_SHARES)
 _AFTER_S = {AT_WORK: (0.0, 2.0), AT_EASE: (12.0, 16.0), AT_RESUME: (0.0, 1.0), AT_START: (0.0, 3.0)}
 """How long after the moment's beginning the signal comes, at the earliest and at the latest."""
 
@@ -46,6 +53,10 @@ class Toll:
     faults: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
+    @property
+    def total(self) -> int:
+        return self.kills.total()
+
     def note(self, moment: str, place: Place, beside: Beside) -> None:
         self.kills[moment] += 1
         if not place.database.exists():
@@ -55,12 +66,12 @@ class Toll:
         self.on_orders_in_flight += bool(under_way)
         self.found.update(under_way.values())
 
-    def close(self, place: Place, beside: Beside) -> None:
+    def close(self, place: Place, beside: Beside, module: str) -> None:
         """No more faults: everything is sold, and both books are compared."""
         reckoned = beside.audit
         self.faults.update(reckoned["faults"])
         beside.set_faults(Chaos())
-        self.wrong += settled_differences(place, beside)
+        self.wrong += settled_differences(place, beside, module)
         reckoned = beside.audit
         self.orders, self.fills = reckoned["orders"]["accepted"], reckoned["fills"]
         self.fees = {coin: f"{paid:f}" for coin, paid in reckoned["fees"].items() if paid}
@@ -73,6 +84,8 @@ def kill_at_random(
     told: Callable[[int], None],
     *,
     chaos: Chaos = ONE_IN_FIFTY,
+    symbols: tuple[str, ...] = SYMBOLS,
+    moments: tuple[str, ...] = MOMENTS,
     module: str = COMMAND[-1],
 ) -> Toll:
     """One account through `kills` lives; moments, faults and the coin that pays the fees are drawn from `seed`.
@@ -86,7 +99,7 @@ def kill_at_random(
         balances[fee_coin] = balances["USDT"] / 10_000
     settings = RehearsalSettings(
         seed=seed,
-        symbols=SYMBOLS,
+        symbols=symbols,
         balances=balances,
         fee_coin=fee_coin,
         ticks_per_s=TICKS_PER_S,
@@ -96,28 +109,29 @@ def kill_at_random(
     toll = Toll()
     with rehearsing(settings) as beside:
         place = Place.make(directory, trading_on(beside))
-        moments = Moments(beside, random.random)
+        on_the_wire = Moments(beside, random.random)
         began_s = time.monotonic()
         for number in range(kills):
-            moment = _live_and_die(place, random, moments, toll, module)
+            moment = random.choices(moments, [_SHARES[moment] for moment in moments])[0]
+            _live_and_die(moment, place, random, on_the_wire, toll, module)
             toll.note(moment, place, beside)
             told(number + 1)
         toll.seconds = time.monotonic() - began_s
-        toll.close(place, beside)
+        toll.close(place, beside, module)
     return toll
 
 
-def _live_and_die(place: Place, random: Random, moments: Moments, toll: Toll, module: str) -> str:
-    """Returns the moment of the death."""
-    moment = random.choices(list(_SHARES), list(_SHARES.values()))[0]
+def _live_and_die(
+    moment: str, place: Place, random: Random, on_the_wire: Moments, toll: Toll, module: str
+) -> None:
     while True:
         with Daemon(place, "--live", module=module) as daemon:
-            if _die_at(moment, daemon, random, moments):
-                return moment
+            if _die_at(moment, daemon, random, on_the_wire):
+                return
         toll.never_begun += 1
 
 
-def _die_at(moment: str, daemon: Daemon, random: Random, moments: Moments) -> bool:
+def _die_at(moment: str, daemon: Daemon, random: Random, on_the_wire: Moments) -> bool:
     """False when the faults kept it from beginning."""
     if moment == AT_START:
         time.sleep(random.uniform(*_AFTER_S[moment]))
@@ -135,7 +149,7 @@ def _die_at(moment: str, daemon: Daemon, random: Random, moments: Moments) -> bo
             return False
         time.sleep(random.uniform(*_AFTER_S[moment]))
         return _killed(daemon)
-    return _die_on_the_wire(moment, random.randint(1, PASSINGS_MAX), daemon, moments)
+    return _die_on_the_wire(moment, random.randint(1, PASSINGS_MAX), daemon, on_the_wire)
 
 
 def _die_on_the_wire(moment: str, passings: int, daemon: Daemon, moments: Moments) -> bool:

@@ -21,10 +21,10 @@ _TRY_AGAIN = "another try may succeed"
 
 
 @contextmanager
-def living(place: Place, module: str = COMMAND[-1], *module_words: str) -> Iterator[Daemon]:
+def living(place: Place, module: str = COMMAND[-1]) -> Iterator[Daemon]:
     """A daemon that trades. One that the faults kept from beginning is started again, as a supervisor would."""
     for _ in range(_STARTS_MAX):
-        with Daemon(place, "--live", module=module, module_words=module_words) as daemon:
+        with Daemon(place, "--live", module=module) as daemon:
             if is_trading_after_a_while(daemon):
                 yield daemon
                 return
@@ -45,11 +45,11 @@ def is_trading_after_a_while(daemon: Daemon) -> bool:
     return True
 
 
-def settled_differences(place: Place, beside: Beside) -> list[str]:
+def settled_differences(place: Place, beside: Beside, module: str = COMMAND[-1]) -> list[str]:
     """Sells everything, then compares coins, money, fees, trades, orders and intents; empty when all agree."""
     place.configure(leaving_on(beside))
     try:
-        with living(place) as daemon:
+        with living(place, module) as daemon:
             stop_when_nothing_lives(daemon, SETTLE_PATIENCE_S)
     except DaemonFault as fault:
         return [str(fault)]

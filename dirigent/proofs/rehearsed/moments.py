@@ -77,9 +77,9 @@ class Moments:
             self._passed(ORDER_ASKED_FOR)
             return found
 
-        venue.place = placing  # type: ignore[method-assign]
-        desk.cancel = cancelling  # type: ignore[method-assign]
-        desk.find = finding  # type: ignore[method-assign]
+        venue.place = placing  # type: ignore[method-assign, assignment]
+        desk.cancel = cancelling  # type: ignore[method-assign, assignment]
+        desk.find = finding  # type: ignore[method-assign, assignment]
 
     def _passed(self, moment: str) -> None:
         due = self._due

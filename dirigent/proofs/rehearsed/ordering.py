@@ -5,9 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dirigent.proofs.death.daemons import Daemon, DaemonFault, Place
+from dirigent.proofs.death.daemons import COMMAND, Daemon, DaemonFault, Place
 from dirigent.proofs.rehearsed.beside import Beside, rehearsing
-from dirigent.proofs.rehearsed.configurations import LATENCY_MS, ONE_IN_TWENTY, SYMBOLS, TICKS_PER_S, trading_on
+from dirigent.proofs.rehearsed.configurations import (
+    LATENCY_MS,
+    ONE_IN_TWENTY,
+    SYMBOLS,
+    TICKS_PER_S,
+    trading_on,
+)
 from dirigent.proofs.rehearsed.lives import WORDS_MAX, living, settled_differences
 from dirigent.rehearsal.chaos import Chaos
 from dirigent.rehearsal.settings import RehearsalSettings
@@ -37,21 +43,23 @@ def order_under_faults(
     told: Callable[[int], None],
     *,
     chaos: Chaos = ONE_IN_TWENTY,
+    symbols: tuple[str, ...] = SYMBOLS,
+    module: str = COMMAND[-1],
 ) -> OrdersReport:
     """Trades until the exchange has taken so many orders, and settles, with the faults to the end."""
     settings = RehearsalSettings(
-        seed=seed, symbols=SYMBOLS, ticks_per_s=TICKS_PER_S, latency_ms=LATENCY_MS, chaos=chaos
+        seed=seed, symbols=symbols, ticks_per_s=TICKS_PER_S, latency_ms=LATENCY_MS, chaos=chaos
     )
     report = OrdersReport()
     with rehearsing(settings) as beside:
         place = Place.make(directory, trading_on(beside))
         began_s = time.monotonic()
-        with living(place) as daemon:
+        with living(place, module) as daemon:
             _wait_for_orders(daemon, beside, orders, told)
             if daemon.stop() != 0:
                 raise DaemonFault(daemon.said[-WORDS_MAX:])
         report.seconds = time.monotonic() - began_s
-        report.wrong = settled_differences(place, beside)
+        report.wrong = settled_differences(place, beside, module)
         reckoned = beside.audit
     report.accepted, report.fills = reckoned["orders"]["accepted"], reckoned["fills"]
     report.faults = {str(name): count for name, count in reckoned["faults"].items()}
@@ -71,4 +79,6 @@ def _wait_for_orders(daemon: Daemon, beside: Beside, orders: int, told: Callable
             since_s = now_s
             told(accepted)
         elif now_s - since_s > STANDSTILL_MAX_S or daemon.process.poll() is not None:
-            raise DaemonFault(f"no order for {now_s - since_s:.0f} s after {accepted}: {daemon.said[-WORDS_MAX:]}")
+            raise DaemonFault(
+                f"no order for {now_s - since_s:.0f} s after {accepted}: {daemon.said[-WORDS_MAX:]}"
+            )

@@ -48,7 +48,9 @@ class Clients:
 
     async def load(self) -> None:
         """Markets, clock and, with keys, the kind of account. Raises QueryFailed."""
-        await self.questions.ask("markets", self.queries.load_markets, True)  # else ccxt keeps a garbled answer
+        await self.questions.ask(
+            "markets", self.queries.load_markets, True
+        )  # else ccxt keeps a garbled answer
         if not self.queries.markets:
             raise QueryFailed("markets: none were listed")
         for other in (self.orders, self.market_data):
@@ -116,7 +118,7 @@ def make_clients(
     `options` go to the constructor as they stand, merged over our own defaults; `keys` are ccxt's (`apiKey`,
     `secret`, `password` ...) and win over them.
     """
-    _refuse_repeating(options, "options")
+    refuse_bad_options(options)
     exchange = mannered_class(exchange_id)
     nonces = GrowingNonces()
 
@@ -177,7 +179,8 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _refuse_repeating(options: Mapping[str, Any], path: str) -> None:
+def refuse_bad_options(options: Mapping[str, Any], path: str = "options") -> None:
+    """Raises BadOptions for what would have orders sent twice."""
     for key, value in options.items():
         if key == "maxRetriesOnFailure" and value:
             raise BadOptions(
@@ -185,7 +188,7 @@ def _refuse_repeating(options: Mapping[str, Any], path: str) -> None:
                 " take it out, questions are repeated anyway"
             )
         if isinstance(value, Mapping):
-            _refuse_repeating(value, f"{path}.{key}")
+            refuse_bad_options(value, f"{path}.{key}")
 
 
 def _log(*parts: object) -> None:

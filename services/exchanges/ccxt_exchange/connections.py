@@ -77,7 +77,7 @@ class Connections:
         """Ends this connection alone; who waits on it gets a NetworkError, and the next wait opens a new one."""
         if not self.is_in_use(client):
             return False
-        logger.bind(event="connection_made_anew", url=client.url, reason=why).warning("connection_made_anew")
+        logger.bind(event="connection_made_anew", url=_told(client.url), reason=why).warning("connection_made_anew")
         client.on_error(library.errors().NetworkError(why))
         return True
 
@@ -105,7 +105,7 @@ class Connections:
                 in_a_row += 1
                 self.faulty_frames += 1
                 if in_a_row == 1:
-                    logger.bind(event="frame_not_read", url=client.url, error=repr(error)).warning(
+                    logger.bind(event="frame_not_read", url=_told(client.url), error=repr(error)).warning(
                         "frame_not_read"
                     )
                 for call in self._misread:
@@ -141,6 +141,11 @@ class Connections:
         if pause is not None and client.last_retry_after is None:
             latest_ms = self.exchange.milliseconds() + int(DIAL_PAUSE_MAX_S * 1000)
             pause["until"] = min(pause["until"], latest_ms)
+
+
+def _told(url: str) -> str:
+    """Without what follows the path: some exchanges let whoever names the token there read the account."""
+    return url.partition("?")[0]
 
 
 def _bound(hook: Callable[..., Any], usual: Callable[..., Any]) -> Callable[..., Any]:

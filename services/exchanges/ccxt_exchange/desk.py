@@ -166,6 +166,7 @@ class CcxtDesk:
         if pause_ms is not None:
             breaker.keep_quiet(pause_ms, words)
         elif isinstance(error, library.errors().InvalidNonce):
+            breaker.note_answer()
             self._clients.notice_clock()
         elif answer.requests and is_no_answer(error, answer):
             away_ms = absence_ms(answer, self._clients.now_ms())

@@ -16,6 +16,7 @@ from loguru import logger
 
 from services.exchanges.ccxt_exchange import library
 from services.exchanges.ccxt_exchange.connections import Connections, serve
+from services.exchanges.ccxt_exchange.outcomes import words_of
 from services.exchanges.ccxt_exchange.polling import Ask, Polling, plainly
 from services.messages import QueryFailed
 from services.ports import Clock
@@ -214,7 +215,7 @@ class Feeds:
                 await self._failed(feed, "the connection was closed")  # ccxt cancels who waits on it
             except Exception as error:  # ccxt raises what its transport raises
                 self._let_go(feed, error)
-                await self._failed(feed, str(error) or repr(error))
+                await self._failed(feed, words_of(error))
             else:
                 feed.seen = newest = exchange.tickers.get(symbol, ticker)
                 feed.stream_heard_s = loop.time()

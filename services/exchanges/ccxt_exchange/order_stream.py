@@ -16,6 +16,7 @@ from loguru import logger
 from services.exchanges.ccxt_exchange import library
 from services.exchanges.ccxt_exchange.connections import Connections, serve
 from services.exchanges.ccxt_exchange.feeds import Source
+from services.exchanges.ccxt_exchange.outcomes import words_of
 from services.messages import OrderReport, OrderStatus, QueryFailed
 
 ORDERS = "orders"
@@ -50,7 +51,7 @@ class OrderStream:
 
     `read` turns a ccxt order into a report, None where it cannot; fills that it leaves out, as having no fee yet, are
     looked up by the engine. `poll_every_s` is the pace of questions where there
-    is no stream, or none that works.
+    is no stream, or none that works. `on_clock_fault` is called when the subscription is refused for its time.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class OrderStream:
         read: Callable[[Mapping[str, Any]], OrderReport | None],
         *,
         poll_every_s: float = 3.0,
+        on_clock_fault: Callable[[], None] = lambda: None,
     ) -> None:
         self.exchange = exchange
         _leave_fees_to_trades(exchange)
@@ -70,6 +72,7 @@ class OrderStream:
         self.fault = ""
         self.source = Source.STREAM if exchange.has.get("watchOrders") else Source.POLLING
         self._read = read
+        self._on_clock_fault = on_clock_fault
         self._polling = OrderPolling(desk, poll_every_s)
         self._reports: deque[OrderReport] = deque()
         self._arrived = asyncio.Event()
@@ -148,9 +151,10 @@ class OrderStream:
                 if self._is_closed or (task is not None and task.cancelling()):
                     raise
                 self.fault = "the connection was closed"  # ccxt cancels who waits on it
-            except Exception as error:  # ccxt raises what its transport raises
+            except Exception as fault:  # ccxt raises what its transport raises
+                error = _behind(fault)
+                self.fault = words_of(error)
                 self._let_go(error)
-                self.fault = str(error) or repr(error)
             else:
                 failures = 0
                 self.source, self.fault = Source.STREAM, ""
@@ -176,10 +180,13 @@ class OrderStream:
             if report is not None:
                 self._take(report)
 
-    def _let_go(self, error: Exception) -> None:
+    def _let_go(self, error: BaseException) -> None:
+        """After a refusal too: ccxt would wait for ever for the sign-in of this connection to be answered."""
+        if isinstance(error, library.errors().InvalidNonce):
+            self._on_clock_fault()
         client = self.connections.of(ORDERS)
-        if client is not None and isinstance(error, library.errors().NetworkError):
-            self.connections.make_anew(client, str(error))
+        if client is not None:
+            self.connections.make_anew(client, self.fault)
 
     def _on_connected(self, client: Any) -> None:
         self._spawn(self._confirm(client))
@@ -266,6 +273,13 @@ def _leave_fees_to_trades(exchange: Any) -> None:
         usual(client, message)
 
     exchange.handle_my_trade = handle_my_trade
+
+
+def _behind(error: BaseException) -> BaseException:
+    """What ccxt was handling when its own handling failed: a refused subscription ends in a KeyError."""
+    context = error.__context__
+    known = library.errors().BaseError
+    return context if context is not None and isinstance(context, known) > isinstance(error, known) else error
 
 
 def _is_subscribed(client: Any) -> bool:

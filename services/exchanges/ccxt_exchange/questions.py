@@ -17,7 +17,7 @@ from services.exchanges.ccxt_exchange import library
 from services.exchanges.ccxt_exchange.breaker import Breaker
 from services.exchanges.ccxt_exchange.instance import Answer, listening
 from services.exchanges.ccxt_exchange.outcomes import absence_ms, is_no_answer, quiet_ms, words_of
-from services.messages import QueryFailed
+from services.messages import KeysRefused, QueryFailed
 
 ATTEMPTS = 3
 _PATIENCE_S = 25.0
@@ -102,10 +102,12 @@ class Questions:
             self._breaker.note_answer()
             raise NotThere(words) from error
         if isinstance(error, errors.InvalidNonce):
+            self._breaker.note_answer()  # else the question for the time finds the circuit's one probe taken
             self._on_clock_fault()
             raise _AskAgain(words) from error
+        failure = KeysRefused if isinstance(error, errors.AuthenticationError) else QueryFailed
         if not answer.requests:
-            raise QueryFailed(f"{what}: not asked: {words}") from error
+            raise failure(f"{what}: not asked: {words}") from error
         if is_no_answer(error, answer):
             away_ms = absence_ms(answer, self._now_ms())
             is_grave = isinstance(error, errors.OnMaintenance)
@@ -113,7 +115,7 @@ class Questions:
             logger.bind(event="question_failed", question=what, error=words).debug("question_failed")
             raise _AskAgain(words) from error
         self._breaker.note_answer()
-        raise QueryFailed(f"{what}: {words}") from error
+        raise failure(f"{what}: {words}") from error
 
 
 def _is_shaped(body: object, wants: tuple[type, ...], may_be_empty: bool) -> bool:

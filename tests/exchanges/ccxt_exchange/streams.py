@@ -26,6 +26,8 @@ class Streams:
         self.connects = 0
         self.user_connects = 0
         self.answers_subscriptions = True
+        self.refusal: dict[str, Any] | None = None
+        """The error with which subscriptions to orders are answered."""
         self.takes_connections = True
         self.asked: list[str] = []
         self._sockets: dict[web.WebSocketResponse, set[str]] = {}
@@ -164,6 +166,9 @@ class Streams:
             async for message in socket:
                 if message.type is WSMsgType.TEXT and self.answers_subscriptions:
                     asked = json.loads(message.data)
+                    if self.refusal is not None:
+                        await socket.send_json({"id": asked["id"], "status": 400, "error": self.refusal})
+                        continue
                     await socket.send_json(
                         {"id": asked["id"], "status": 200, "result": {"subscriptionId": 0}}
                     )

@@ -8,7 +8,8 @@ from time import monotonic
 import pytest
 
 from fsm.records import Fill
-from services.messages import OrderRequest, OrderStatus, QueryFailed
+from services.exchanges.ccxt_exchange.breaker import Circuit
+from services.messages import KeysRefused, OrderRequest, OrderStatus, QueryFailed
 from tests.exchanges.ccxt_exchange.scripted import (
     SYMBOL,
     Connected,
@@ -22,7 +23,7 @@ from tests.exchanges.ccxt_exchange.scripted import (
 
 NAME = "k3f00a1e0001"
 QUERY, OPEN, ALL = "GET /api/v3/order", "GET /api/v3/openOrders", "GET /api/v3/allOrders"
-TRADES, ACCOUNT = "GET /api/v3/myTrades", "GET /api/v3/account"
+TRADES, ACCOUNT, TIME = "GET /api/v3/myTrades", "GET /api/v3/account", "GET /api/v3/time"
 ABSENT = said(-2013, "Order does not exist.")
 
 
@@ -132,11 +133,37 @@ async def test_a_question_is_repeated_until_it_is_answered(connected: Connected)
         assert len(connected.server.requests(QUERY)) - before == 2
 
 
+async def test_a_clock_that_went_wrong_during_an_outage_is_compared_and_the_circuit_closes(
+    connected: Connected,
+) -> None:
+    connected.server.on(QUERY, Reply("oops", 503))
+    while connected.clients.breaker.status().circuit is Circuit.CLOSED:
+        with pytest.raises(QueryFailed):
+            await connected.desk.fetch_order(NAME, SYMBOL)
+    connected.watch.ahead_ms += 120_000
+    assert connected.clients.breaker.status().circuit is Circuit.HALF_OPEN
+    before = len(connected.server.requests(TIME))
+    connected.server.on(QUERY, said(-1021, "Timestamp for this request is outside of the recvWindow."))
+    with pytest.raises(QueryFailed):
+        await connected.desk.fetch_order(NAME, SYMBOL)
+    assert len(connected.server.requests(TIME)) > before
+    connected.server.on(QUERY, binance_order())
+    assert await connected.desk.fetch_order(NAME, SYMBOL) is not None
+    assert connected.clients.breaker.status().circuit is Circuit.CLOSED
+
+
 async def test_a_question_that_the_exchange_refuses_is_not_repeated(connected: Connected) -> None:
     connected.server.on(QUERY, said(-2015, "Invalid API-key, IP, or permissions for action.", 401))
-    with pytest.raises(QueryFailed, match="API-key"):
+    with pytest.raises(KeysRefused, match="API-key"):
         await connected.desk.fetch_order(NAME, SYMBOL)
     assert len(connected.server.requests(QUERY)) == 1
+
+
+async def test_a_credential_that_is_missing_is_a_matter_of_keys(connected: Connected) -> None:
+    connected.clients.queries.secret = ""
+    with pytest.raises(KeysRefused, match="not asked"):
+        await connected.account.fetch_balance()
+    assert connected.server.requests(ACCOUNT) == []
 
 
 async def test_no_signature_is_told_in_an_error(connected: Connected) -> None:

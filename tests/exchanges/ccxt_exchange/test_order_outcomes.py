@@ -181,6 +181,15 @@ async def test_a_refused_clock_is_compared_again_and_the_next_order_carries_the_
     assert 0 <= late - 1_600_000_000_000 < 60_000
 
 
+async def test_a_refusal_of_the_clock_is_an_answer_and_closes_the_circuit(connected: Connected) -> None:
+    connected.clients.breaker.note_failure("away", is_grave=True)
+    connected.watch.ahead_ms += 120_000
+    connected.server.on(CREATE, said(-1021, "Timestamp for this request is outside of the recvWindow."))
+    with pytest.raises(OrderRefused):
+        await connected.desk.create_order(order("sell", "0.5"))
+    assert connected.clients.breaker.status().circuit is Circuit.CLOSED
+
+
 async def test_a_ban_is_kept_for_as_long_as_the_exchange_says(connected: Connected) -> None:
     connected.server.on(
         CREATE, Reply({"code": -1003, "msg": "Way too many."}, 418, {"Retry-After": "120"}), binance_order()

@@ -1,13 +1,14 @@
 """The order stream over the real ccxt client: gaps are told, hints stay hints, and nothing waits for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from services.exchanges.ccxt_exchange import order_stream
 from services.exchanges.ccxt_exchange.feeds import Source
@@ -50,13 +51,20 @@ def event(
 
 
 @asynccontextmanager
-async def reports(server: Streams, books: Books | None = None, **has: bool) -> AsyncIterator[OrderStream]:
+async def reports(
+    server: Streams,
+    books: Books | None = None,
+    on_clock_fault: Callable[[], None] = lambda: None,
+    **has: bool,
+) -> AsyncIterator[OrderStream]:
     from services.exchanges.ccxt_exchange.instance import mannered_class
 
     exchange: Any = mannered_class("binance")(server.options())
     exchange.has.update(has)
     await exchange.load_markets()
-    made = OrderStream(exchange, books or Books(), report_of, poll_every_s=0.02)
+    made = OrderStream(
+        exchange, books or Books(), report_of, poll_every_s=0.02, on_clock_fault=on_clock_fault
+    )
     try:
         yield made
     finally:
@@ -176,6 +184,22 @@ async def test_a_subscription_that_is_not_answered_is_tried_again(monkeypatch: p
         assert (await waiting)[0].client_order_id == "d7"
 
 
+async def test_a_subscription_that_is_refused_says_why_and_is_tried_again_soon() -> None:
+    clocks: list[int] = []
+    async with streams() as server, reports(server, on_clock_fault=lambda: clocks.append(1)) as made:
+        server.refusal = {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}
+        waiting = asyncio.create_task(heard(made))
+        await until(lambda: "-1021" in made.fault)
+        assert clocks
+        server.refusal = None
+        loop = asyncio.get_running_loop()
+        since_s = loop.time()
+        await server.users()
+        assert loop.time() - since_s < 5
+        await server.push_user(event("NEW"))
+        assert (await waiting)[0].client_order_id == "d7"
+
+
 @pytest.mark.parametrize("frame", ['{"subscriptionId": 0, "event": {"e": "exec', "[]"], ids=["cut", "empty"])
 async def test_a_message_that_cannot_be_read_asks_for_a_comparison(frame: str) -> None:
     gaps: list[int] = []
@@ -223,6 +247,26 @@ async def test_a_stream_that_keeps_failing_is_replaced_by_questions() -> None:
         server.takes_connections = True
         await server.users()
         await until(lambda: made.status().source == Source.STREAM)
+
+
+async def test_a_token_in_a_streams_address_is_told_to_nobody() -> None:
+    token = "?token=fake-stream-token"
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="TRACE", format="{message} {extra}")
+    try:
+        async with streams() as server, reports(server) as made:
+            made.exchange.urls["api"]["ws"]["ws-api"]["spot"] += token
+            server.takes_connections = False
+            waiting = asyncio.create_task(heard(made))
+            await until(lambda: "503" in made.fault)
+            told = made.fault
+            server.takes_connections = True
+            await server.users()
+            await server.push_user(event("NEW"))
+            await waiting
+    finally:
+        logger.remove(sink)
+    assert "token" not in told + "".join(lines)
 
 
 async def test_a_closed_stream_wakes_who_waits() -> None:

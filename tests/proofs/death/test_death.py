@@ -10,7 +10,7 @@ from dirigent.proofs.death.power import cut_the_power
 from dirigent.proofs.death.remains import NEVER_ARRIVED
 from dirigent.proofs.death.rivals import start_two_at_once
 
-KILLS = 8
+KILLS = 5
 
 
 def fresh_seed() -> int:

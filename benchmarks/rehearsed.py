@@ -1,0 +1,153 @@
+"""The way to an exchange when it breaks: how soon prices come again, and how soon a stall is noticed and said."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.bench_engine import quantile
+from dirigent.configuration.settings import Settings, load_settings
+from dirigent.proofs.death.daemons import Daemon, Place, wait_until
+from dirigent.proofs.rehearsed.beside import Beside, rehearsing
+from dirigent.proofs.rehearsed.configurations import OPTIONS, SYMBOLS
+from dirigent.rehearsal.server import Rehearsal
+from dirigent.rehearsal.settings import RehearsalSettings
+from dirigent.venues import Venue, opened, tell_gaps
+from persistence import queries
+from services.clocks import SystemClock
+
+DISCONNECTS = 10
+PATIENCE_S = 20.0
+STALE_AFTER_S = 5.0
+TICKS_PER_S = 10.0
+LOOK_EVERY_S = 0.005
+
+
+def measure() -> list[str]:
+    settings = RehearsalSettings(symbols=SYMBOLS, ticks_per_s=TICKS_PER_S)
+    with rehearsing(settings) as beside:
+        recovery = asyncio.run(_recovery(beside))
+    with rehearsing(settings) as beside, TemporaryDirectory() as directory:
+        said_s = stall_said(beside, Path(directory))
+    return [
+        recovery,
+        f"streams that fall silent: `status` says so {said_s:.2f} s after their last price"
+        f" (stale_after_s = {STALE_AFTER_S:.0f}, and a heartbeat of a second)",
+    ]
+
+
+@dataclass(slots=True)
+class _Heard:
+    """When each symbol's last price arrived, by `time.monotonic`, and each call to compare the books."""
+
+    at_s: dict[str, float] = field(default_factory=dict)
+    gaps_s: list[float] = field(default_factory=list)
+
+
+def _settings(server: Rehearsal, directory: Path) -> Settings:
+    options = server.ccxt_options()
+    options["options"] |= OPTIONS["options"]
+    overrides = {
+        "mode": "live",
+        "database": str(directory / "books.sqlite"),
+        "exchange": {"id": "binance", "options": options | {"rateLimit": 1}},
+        "pairs": [{"symbol": symbol, "strategy": "external"} for symbol in SYMBOLS],
+    }
+    return load_settings((), overrides, {})
+
+
+async def _recovery(beside: Beside) -> str:
+    """Every connection is cut at once, again and again; what counts is the next price, of each symbol."""
+    took_s: list[float] = []
+    asked_s: list[float] = []
+    heard = _Heard()
+    with TemporaryDirectory() as directory:
+        settings = _settings(beside.server, Path(directory))
+        async with opened(settings, SYMBOLS, SystemClock()) as venue:
+            tell_gaps(venue, lambda: heard.gaps_s.append(time.monotonic()))
+            tasks = [asyncio.create_task(_watch(venue, symbol, heard)) for symbol in SYMBOLS]
+            tasks.append(asyncio.create_task(_watch_orders(venue)))
+            await _until(lambda: len(heard.at_s) == len(SYMBOLS) and bool(heard.gaps_s))
+            for _ in range(DISCONNECTS):
+                await asyncio.sleep(1)
+                cut_s = beside.do(_cut_all)
+                await _until(lambda cut_s=cut_s: _all_after(heard, cut_s))  # type: ignore[misc]
+                took_s += [at_s - cut_s for at_s in heard.at_s.values()]
+                asked_s.append(min(at_s for at_s in heard.gaps_s if at_s > cut_s) - cut_s)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    return (
+        f"{DISCONNECTS} times all {len(SYMBOLS) + 1} connections cut: the next price after p50"
+        f" {quantile(took_s, 0.5):.2f} s, max {max(took_s):.2f} s; order reports flow, and the books are"
+        f" compared, after at most {max(asked_s):.2f} s (5 allowed)"
+    )
+
+
+async def _watch(venue: Venue, symbol: str, heard: _Heard) -> None:
+    while True:
+        await venue.watch_ticker(symbol)
+        heard.at_s[symbol] = time.monotonic()
+
+
+async def _watch_orders(venue: Venue) -> None:
+    while True:
+        await venue.watch_orders()
+
+
+def _cut_all(server: Rehearsal) -> float:
+    for connection in server.connections:
+        connection.cut()
+    return time.monotonic()
+
+
+def _all_after(heard: _Heard, cut_s: float) -> bool:
+    """Long enough after it that no price can have been on its way."""
+    return min(heard.at_s.values()) > cut_s + 0.05 and max(heard.gaps_s) > cut_s
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() > until_s:
+            raise RuntimeError(f"prices did not come again within {PATIENCE_S:.0f} s")
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def stall_said(beside: Beside, directory: Path, stale_after_s: float = STALE_AFTER_S) -> float:
+    """Seconds from the last price on any stream until `status` tells that a feed is stale.
+
+    The real process, on streams that all fall silent with their sockets open, and new ones too.
+    """
+    symbols = beside.server.settings.symbols
+    pairs = "".join(f'[[pairs]]\nsymbol = "{symbol}"\nstrategy = "external"\n' for symbol in symbols)
+    risk = f"[risk]\nstale_after_s = {stale_after_s}\n"
+    place = Place.make(directory, beside.configuration("live", keys=True, options=OPTIONS) + pairs + risk)
+    with Daemon(place, "--live") as daemon:
+        wait_until(lambda: _stale(place, False) == len(symbols), lambda: daemon.said, daemon.process)
+        silent_s = beside.do(_silence_all)
+        wait_until(lambda: bool(_stale(place, True)), lambda: daemon.said, daemon.process)
+        said_s = time.monotonic() - silent_s
+        daemon.stop()
+    return said_s
+
+
+def _stale(place: Place, is_stale: bool) -> int:
+    """How many feeds `status` tells to be so."""
+    if not place.database.exists():
+        return 0
+    feeds = queries.status(place.database).get("feeds") or ()
+    return sum(feed["stale"] is is_stale and feed["age_s"] is not None for feed in feeds)
+
+
+def _silence_all(server: Rehearsal) -> float:
+    """Prices go on, and nobody is told, whoever connects."""
+
+    def nothing(*_: object) -> None:
+        pass
+
+    server.venue.feeds.told = nothing  # type: ignore[method-assign, assignment]
+    server.venue.feeds.told_all = nothing  # type: ignore[method-assign]
+    return time.monotonic()
