@@ -5,7 +5,18 @@ from collections.abc import Callable
 
 from loguru import logger
 
-from benchmarks import feeds, halting, memory, monitoring, replay, resumption, swapping, ticks, transitions
+from benchmarks import (
+    feeds,
+    halting,
+    memory,
+    monitoring,
+    rehearsed,
+    replay,
+    resumption,
+    swapping,
+    ticks,
+    transitions,
+)
 
 MEASUREMENTS: dict[str, Callable[[], list[str]]] = {
     "ticks": ticks.measure,
@@ -15,6 +26,7 @@ MEASUREMENTS: dict[str, Callable[[], list[str]]] = {
     "memory": memory.measure,
     "monitoring": monitoring.measure,
     "feeds": feeds.measure,
+    "rehearsed": rehearsed.measure,
     "halting": halting.measure,
     "swapping": swapping.measure,
 }

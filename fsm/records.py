@@ -184,5 +184,9 @@ def changes_between(before: Record | None, after: Record) -> dict[str, Any]:
     if before is None:
         return dict(zip(names, read(after), strict=True))
     now, then = read(after), read(before)
-    other = compress(zip(names, now, then, strict=True), map(is_not, now, then))
-    return {name: value for name, value, old in other if value != old}
+    changes = {}
+    for place in compress(range(len(names)), map(is_not, now, then)):
+        value = now[place]
+        if value != then[place]:
+            changes[names[place]] = value
+    return changes

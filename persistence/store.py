@@ -42,6 +42,8 @@ _ENGINE_SET = (
 _FEED_SET = """INSERT INTO feeds(symbol, last_price, last_tick_at_ms, note) VALUES (?, ?, ?, ?)
     ON CONFLICT(symbol) DO UPDATE SET
     last_price = excluded.last_price, last_tick_at_ms = excluded.last_tick_at_ms, note = excluded.note"""
+GROUPED_LOG_PAGES = 8_000
+"""How long the log grows, in pages, before it is written into the database; 1,000 where each commit waits."""
 _HAS_FILL = "SELECT 1 FROM fills WHERE symbol = ? AND id = ?"
 _HAS_COMMAND = "SELECT 1 FROM commands WHERE id = ?"
 _HAS_SIGNAL = "SELECT 1 FROM signals WHERE id = ?"
@@ -134,6 +136,8 @@ class SqliteStore:
         self._head = read_head(connection)
         self._pending = Pending(latest_moment(connection))
         mark_open(connection, self.epoch)
+        if self._is_grouped:
+            connection.execute(f"PRAGMA wal_autocheckpoint = {GROUPED_LOG_PAGES}")
         if self._is_grouped and not self._head.seq:
             self._known_fills = RecentIds(is_complete=not self._exists("SELECT 1 FROM fills LIMIT 1"))
             self._known_signals = RecentIds(is_complete=not self._exists("SELECT 1 FROM signals LIMIT 1"))

@@ -69,6 +69,8 @@ class StateManagementService:
         self.refusals = RefusalMemory()
         self.order_rate = OrderRate()
         self.facts: dict[str, str] = {}
+        self.day_ends_ms = 0
+        """When the UTC day ends whose beginning is among the facts; 0 while none is."""
         self.balances: dict[str, Balance] = {}
         """As the exchange last told them, by currency."""
         self.tag = ""

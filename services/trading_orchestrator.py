@@ -146,7 +146,8 @@ class TradingOrchestrator:
             await self._finish(self._symbol_of(machine, subject_id), future)
             working.give_back(machine, subject_id, now_ms)
         if not (self.state.deadlines_are_held or self.state.sends_are_held):
-            await self._watch_the_day(now_ms)  # at a start money and holdings are not yet told of one moment
+            if now_ms >= self.state.day_ends_ms or self.risk.limits.max_daily_loss is not None:
+                await self._watch_the_day(now_ms)  # at a start money and holdings are not yet told of one moment
             if self.risk.limits.max_drawdown is not None:
                 await watch_drawdown(self)
 
@@ -332,6 +333,7 @@ class TradingOrchestrator:
             start = {"day": today, "day_start_equity": str(self.risk.equity())}
             await self.transact(ENGINE_SUBJECT, lambda turn: turn.facts.update(start))
             return
+        self.state.day_ends_ms = next_day_ms(now_ms)
         if self.risk.limits.max_daily_loss is None:
             return
         verdict = self.risk.daily_loss_verdict()

@@ -134,7 +134,7 @@ async def _note_times(findings: Findings, clients: Clients, settings: Settings) 
         findings.note("latency", Verdict.FAULT, str(error), "check the network")
         return
     _note_latency(findings, trips_ms)
-    _note_clock(findings, clients, skews_ms)
+    _note_clock(findings, clients, skews_ms, settings.risk.stale_after_s)
 
 
 def _note_latency(findings: Findings, trips_ms: list[float]) -> None:
@@ -146,7 +146,9 @@ def _note_latency(findings: Findings, trips_ms: list[float]) -> None:
     findings.note("latency", Verdict.WARNING if slow else Verdict.OK, words, remedy)
 
 
-def _note_clock(findings: Findings, clients: Clients, skews_ms: list[float]) -> None:
+def _note_clock(
+    findings: Findings, clients: Clients, skews_ms: list[float], stale_after_s: Decimal | float
+) -> None:
     if not skews_ms:
         findings.note("clock", Verdict.UNTOLD, "the exchange does not tell its time")
         return
@@ -161,6 +163,8 @@ def _note_clock(findings: Findings, clients: Clients, skews_ms: list[float]) -> 
     verdict = Verdict.FAULT
     if clients.skew_ms is not None:
         verdict, words = Verdict.WARNING, f"{words}; requests are signed with the difference taken off"
+    if skew_ms >= float(stale_after_s) * 1000:
+        verdict, words = Verdict.FAULT, f"{words}; every price would count as stale ({stale_after_s} s)"
     findings.note("clock", verdict, words, remedy)
 
 

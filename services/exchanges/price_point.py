@@ -9,9 +9,9 @@ from services.exchanges.exact import add, ceil_to, multiply, subtract
 _HALF = Decimal("0.5")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PricePoint:
-    """What a market offers at one moment.
+    """What a market offers at one moment; never changed once made (frozen, it would take four times as long to make).
 
     `volume` is the base amount that can be traded at this point, None where that is not limited. `gap` says
     that the market jumped here without trading in between: a resting limit order then fills at this price,

@@ -11,10 +11,9 @@ at a close, or after a recorded trade, meets the next price first. All points of
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fsm.values import ZERO, base_of
 from services.exchanges.exact import ceil_to, floor_to, multiply
@@ -31,8 +30,7 @@ _INSIDE: Mapping[str, Any] = {"sample": False}
 _WHOLE, _QUARTER = Decimal(1), Decimal("0.25")
 
 
-@dataclass(frozen=True, slots=True)
-class Interest:
+class Interest(NamedTuple):
     """Which prices inside a bar matter to somebody: certain levels, or every point."""
 
     levels: Sequence[Decimal] = ()

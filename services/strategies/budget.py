@@ -11,8 +11,16 @@ SLOW_IN_A_ROW_MAX = 3
 """Samples in a row that may not exceed the budget: a single one may be the machine's fault."""
 
 
+REST_S = 60.0
+"""For how long a strategy that was too slow is not asked: what takes a second at every price would stop every pair."""
+
+
 class OverranBudget(Exception):
     """A strategy was too slow, several samples in a row."""
+
+
+class NotAsked(Exception):
+    """A strategy rests, since it was too slow or did not come back."""
 
 
 class StrategyHung(BaseException):
@@ -52,21 +60,59 @@ def watched() -> Iterator[None]:
         _WATCH.since_ns = 0
 
 
+class Rest:
+    """Until when a strategy is not asked for anything, and why; over from the start."""
+
+    __slots__ = ("_fault", "until_ns")
+
+    def __init__(self) -> None:
+        self._fault = ""
+        self.until_ns = 0
+
+    def begin(self, fault: BaseException) -> None:
+        self._fault = str(fault)
+        self.until_ns = perf_counter_ns() + int(REST_S * 1e9)
+
+    def require_over(self) -> None:
+        """Raises NotAsked."""
+        left_s = (self.until_ns - perf_counter_ns()) / 1e9
+        if left_s > 0:
+            raise NotAsked(f"{self._fault}; it is asked again in {left_s:.0f} s")
+        self.until_ns = 0
+
+    @contextmanager
+    def unless_resting(self) -> Iterator[None]:
+        """Around any code of the strategy but its answers. Raises NotAsked."""
+        self.require_over()
+        try:
+            with watched():
+                yield
+        except StrategyHung as fault:
+            self.begin(fault)
+            raise
+
+
 class Timed:
     """A user's strategy, asked with a copy of the tick and against the clock."""
 
-    __slots__ = ("_budget_ns", "_on_sample", "_slow")
+    __slots__ = ("_budget_ns", "_on_sample", "_rest", "_slow")
 
-    def __init__(self, strategy: Strategy, budget_ns: int) -> None:
+    def __init__(self, strategy: Strategy, budget_ns: int, rest: Rest) -> None:
         self._on_sample = strategy.on_sample
         self._budget_ns = budget_ns
+        self._rest = rest
         self._slow = 0
 
     def __call__(self, tick: Tick) -> Vote | None:
+        if self._rest.until_ns:
+            self._rest.require_over()
         copy = Tick(tick.symbol, tick.at_ms, tick.last, tick.bid, tick.ask)
         _WATCH.since_ns = started_ns = perf_counter_ns()
         try:
             vote = self._on_sample(copy)
+        except StrategyHung as fault:
+            self._rest.begin(fault)
+            raise
         finally:
             _WATCH.since_ns = 0
         took_ns = perf_counter_ns() - started_ns
@@ -76,7 +122,9 @@ class Timed:
         self._slow += 1
         if self._slow >= SLOW_IN_A_ROW_MAX:
             budget_ms = self._budget_ns / 1e6
-            raise OverranBudget(
+            overran = OverranBudget(
                 f"it took {took_ns / 1e6:.3g} ms of {budget_ms:.3g} ms, {self._slow} samples in a row"
             )
+            self._rest.begin(overran)
+            raise overran
         return vote

@@ -13,7 +13,7 @@ from services.indicator_set import AnIndicator, IndicatorSet
 from services.indicators import CheckpointError, Indicator, checked_mapping
 from services.messages import Tick
 from services.strategies.base import Strategy, StrategyError, Vote
-from services.strategies.budget import StrategyHung, Timed, watched
+from services.strategies.budget import Rest, StrategyHung, Timed, watched
 from services.strategies.catalogue import origin_of
 from services.strategies.parameters import storable_parameters
 
@@ -62,6 +62,9 @@ class Seat:
         self.key = canonical(self.identity)
         self.file = origin.file
         """Of a user's strategy; empty for one that is built in."""
+        self._rest = Rest()
+        self.silence = Rest()
+        """From what it tells of itself, its words and its state: no price waits for these."""
         self._indicators = indicators
         self._borrowed: list[Indicator] = []
 
@@ -83,7 +86,7 @@ class Seat:
     def asker(self, budget_ns: int) -> "Asker":
         """How it is asked: a user's strategy against the clock, where there is a budget."""
         strategy = self.weighted.strategy
-        return Timed(strategy, budget_ns) if self.file and budget_ns else strategy.on_sample
+        return Timed(strategy, budget_ns, self._rest) if self.file and budget_ns else strategy.on_sample
 
     def leave(self) -> None:
         while self._borrowed:
@@ -246,7 +249,7 @@ def state_of(seat: Seat) -> dict[str, Any] | None:
     if not seat.file:
         return strategy.state()
     try:
-        with watched():
+        with seat.silence.unless_resting():
             state = json.loads(json.dumps(strategy.state(), allow_nan=False))
     except (Exception, StrategyHung) as error:  # a strategy may be anybody's code
         logger.bind(event="state_unusable", strategy=str(strategy), fault=repr(error)).warning(
@@ -260,7 +263,7 @@ def _words_of(seat: Seat) -> str:
     if not seat.file:
         return seat.weighted.strategy.why_not()
     try:
-        with watched():
+        with seat.silence.unless_resting():
             return str(seat.weighted.strategy.why_not())[:REASON_LENGTH_MAX]
     except (Exception, StrategyHung) as error:  # what it says of itself must not end the engine that shows it
         return f"why_not raised {type(error).__name__}: {error}"

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
+from typing import NamedTuple
 
 from fsm import position as position_machine
 from fsm.records import PositionRecord
@@ -15,8 +16,7 @@ _ENDED = position_machine.POSITION.finals
 _ENTERING = frozenset({position_machine.IDLE, position_machine.SIGNALLED, position_machine.ORDERING})
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What one position binds: `exposure` at cost, and the part of it not yet spent."""
 
     deals: int = 0

@@ -116,6 +116,15 @@ async def test_a_clock_that_is_wrong_is_measured(tmp_path: Path) -> None:
     assert "NTP" in one["remedy"]
 
 
+async def test_a_clock_by_which_every_price_is_stale_is_a_fault(tmp_path: Path) -> None:
+    async with Rehearsal(replace(SETTINGS, chaos=Chaos(clock_skew_ms=-60_000))) as server:
+        found = await report(configured(tmp_path, server), exit_code=1)
+    one = check(found, "clock")
+    assert one["verdict"] == "fault"
+    assert "every price would count as stale" in one["found"]
+    assert found["can_trade"] is False
+
+
 async def test_keys_that_the_exchange_refuses_are_a_fault(tmp_path: Path) -> None:
     async with Rehearsal(SETTINGS) as server:
         file = configured(tmp_path, server)

@@ -172,6 +172,7 @@ class FakeState:
         self.metrics = EngineMetrics()
         self.refusals = RefusalMemory()
         self.facts = {"day": TODAY, "day_start_equity": "1000"}
+        self.day_ends_ms = 0
         self.store_fault = ""
         self.fault_was_told = False
         self.deadlines_are_held = False

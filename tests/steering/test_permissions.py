@@ -164,8 +164,9 @@ async def test_at_a_start_permissions_do_not_overtake_what_was_given_before_them
         await held.tick(BTC, "100")
         save_prices(held, BTC)
     database = tmp_path / "engine.sqlite"
-    for kind, arguments in (("resume", {}), ("force-enter", {"symbol": BTC}), ("halt", {})):
-        give(database, kind, **arguments)
+    give(database, "resume")
+    give(database, "force-enter", symbol=BTC)
+    give(database, "halt")
     async with cockpit(tmp_path) as held:
         assert held.permission("engine") == "active"
         await held.obey()

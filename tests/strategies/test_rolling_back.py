@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dirigent.swapping.hanging import hanging_strategies_broken_off
+from fsm.permission import RESUMED
+from services.strategies import budget
 from services.swapping import Terms
 from tests.strategies.files import QUICK, that_first, weighted, written
 from tests.strategies.trading import PAIR, START_MS, Trading, choice, trading, walk
@@ -89,6 +92,57 @@ async def test_without_a_predecessor_a_broken_one_suspends_its_own_pair_alone(tm
         assert len([deal for deal in engine.deals() if deal[0] == PAIR]) == ended
         assert len([deal for deal in engine.deals() if deal[0] == "ETH/USDT"]) > ended
         assert not [p for p in engine.engine.state.working.positions.values() if p.symbol == PAIR]
+
+
+@pytest.mark.parametrize(
+    ("method", "first"),
+    [
+        ("on_sample", "def on_sample(self, tick: Tick) -> Vote | None:"),
+        ("why_not", "def why_not(self) -> str:"),
+    ],
+)
+async def test_one_that_never_comes_back_stops_the_engine_once_and_then_rests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, first: str
+) -> None:
+    """Asked at every price it would stop every pair for good, though its own pair alone is suspended."""
+    hanging = written(
+        tmp_path / "new.py",
+        (
+            f"    {first}",
+            f"    hangs = 0\n\n    {first}\n        self.hangs += 1\n        while True:\n            pass",
+        ),
+    )
+    monkeypatch.setattr(budget, "REST_S", 3600.0)
+    async with trading(tmp_path / "a.sqlite", {PAIR: choice(hanging, **QUICK)}, budget_ms=10) as engine:
+        signals = engine.engine.signals
+        with hanging_strategies_broken_off(0.05):
+            for price in PRICES[:20]:
+                await engine.tick(BTC=price)
+                said = signals.why_not(PAIR)
+        (weighted,) = signals.strategies_of(PAIR)
+        assert vars(weighted.strategy)["hangs"] == 1
+        assert "it did not answer within 50 ms; it is asked again in 3600 s" in said
+        assert engine.permission() == ("halted" if method == "on_sample" else "active")
+
+
+async def test_one_that_was_too_slow_is_asked_again_after_its_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = written(
+        tmp_path / "slow.py",
+        that_first(f"if tick.at_ms <= {START_MS + 10_000}:", "    sum(range(1_000_000))"),
+    )
+    monkeypatch.setattr(budget, "REST_S", 0.2)
+    async with trading(tmp_path / "a.sqlite", {PAIR: choice(slow, **QUICK)}, budget_ms=2) as engine:
+        await engine.play(PRICES[:10])
+        assert engine.permission() == "halted"
+        assert "samples in a row; it is asked again in" in engine.engine.signals.why_not(PAIR)
+        await asyncio.sleep(0.25)
+        await engine.play(PRICES[10:40])
+        await engine.engine.orchestrator.apply("permission", PAIR, RESUMED)
+        await engine.play(PRICES[40:160])
+        assert engine.permission() == "active"
+        assert engine.deals()
 
 
 async def test_what_a_broken_one_says_of_itself_harms_nobody(tmp_path: Path) -> None:

@@ -77,7 +77,9 @@ class Connections:
         """Ends this connection alone; who waits on it gets a NetworkError, and the next wait opens a new one."""
         if not self.is_in_use(client):
             return False
-        logger.bind(event="connection_made_anew", url=_told(client.url), reason=why).warning("connection_made_anew")
+        logger.bind(event="connection_made_anew", url=_told(client.url), reason=why).warning(
+            "connection_made_anew"
+        )
         client.on_error(library.errors().NetworkError(why))
         return True
 

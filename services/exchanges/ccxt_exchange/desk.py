@@ -212,7 +212,10 @@ class CcxtDesk:
         """A limit that a buy reaches at once, for exchanges whose market buys spend money instead of buying coins."""
         question = f"price of {symbol}"
         try:
-            ticker = await self._clients.questions.ask(question, self._clients.queries.fetch_ticker, symbol)
+            with urgency(Priority.ENTRY):
+                ticker = await self._clients.questions.ask(
+                    question, self._clients.queries.fetch_ticker, symbol
+                )
             ask = number(ticker.get("ask") or ticker.get("last"), question)
         except (QueryFailed, Unreadable) as fault:
             raise OrderRefused(f"not sent: {fault}") from fault
@@ -230,7 +233,8 @@ class CcxtDesk:
             return capabilities.prefix + client_order_id, {}
         known = self._exchange_ids.get(client_order_id)
         if known is None:
-            report = await self.fetch_order(client_order_id, symbol)
+            with urgency(Priority.CANCEL):
+                report = await self.fetch_order(client_order_id, symbol)
             if report is None or report.status is not OrderStatus.OPEN or report.exchange_order_id is None:
                 raise CancelRefused(f"{client_order_id} is not an open order")
             known = report.exchange_order_id

@@ -150,12 +150,13 @@ class Feeds:
     def deliver(self, feed: Feed, ticker: Mapping[str, Any], *, is_answer: bool = False) -> None:
         """ccxt changes its objects later: what is kept is a copy.
 
-        The answer to a question is the price of now, though some exchanges date it by the last trade.
+        The answer to a question is the price of now, though some exchanges date it by the last trade. Where the
+        exchange's clock is ahead of ours, a price is of now too: else it would count as fresh for too long.
         """
-        kept = dict(ticker)
+        kept, now_ms = dict(ticker), self.clock.now_ms()
         last_ms = feed.last["timestamp"] if is_answer and feed.last else 0
-        if kept.get("timestamp") is None or kept["timestamp"] < last_ms:
-            kept["timestamp"] = max(self.clock.now_ms(), last_ms)
+        if not last_ms <= (kept.get("timestamp") or -1) <= now_ms:
+            kept["timestamp"] = max(now_ms, last_ms)
         feed.heard_s = asyncio.get_running_loop().time()
         feed.last = feed.newest = kept
         feed.arrived.set()

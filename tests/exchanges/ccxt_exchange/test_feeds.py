@@ -94,6 +94,17 @@ async def test_a_ticker_without_a_time_gets_that_of_its_receipt() -> None:
         assert before_ms <= (await waiting)["timestamp"] <= SystemClock().now_ms()
 
 
+async def test_a_price_from_the_future_is_one_of_now() -> None:
+    """Else it would be taken for fresh long after its stream fell silent."""
+    async with streams() as server, feeds(server) as made:
+        waiting = asyncio.create_task(made.watch_ticker(BTC))
+        await server.subscribed()
+        before_ms = SystemClock().now_ms()
+        ahead = {"E": before_ms + 60_000, "C": before_ms + 60_000}
+        await server.send_raw(json.dumps({**server.ticker("BTCUSDT", "1"), **ahead}))
+        assert before_ms <= (await waiting)["timestamp"] <= SystemClock().now_ms()
+
+
 @pytest.mark.parametrize(
     "frame",
     ['{"e": "24hrTicker", "s"', "[]", '{"e": "24hrTicker", "s": null, "c": "1"}'],

@@ -1,7 +1,8 @@
 """How each exchange is told of an order's name, finds the order by it, and cancels it: real ccxt over real HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -320,6 +321,35 @@ async def test_a_market_buy_is_for_coins_everywhere(known: tuple[Connected, Ways
     else:
         assert "market" in text
         assert "101" not in text
+
+
+@asynccontextmanager
+async def many_questions(connected: Connected) -> AsyncIterator[None]:
+    """A queue of them, before what happens in the block."""
+    queries = connected.clients.queries
+    waiting = [asyncio.create_task(queries.fetch_time()) for _ in range(400)]
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_the_price_that_a_market_buy_asks_for_overtakes_other_questions() -> None:
+    async with connected_to("gate") as connected, many_questions(connected):
+        await connected.desk.create_order(order("buy", "0.5"))
+        assert len(connected.server.heard) < 200
+
+
+async def test_the_id_that_a_cancel_asks_for_overtakes_other_questions() -> None:
+    async with connected_to("coinbase") as connected, many_questions(connected):
+        for changed, body in WAYS["coinbase"].after_cancel.items():
+            connected.server.on(changed, body)
+        with suppress(CancelRefused):
+            await connected.desk.cancel_order(NAME, SYMBOL)
+        assert len(connected.server.heard) < 200
 
 
 async def test_an_order_that_is_not_open_cannot_be_cancelled_by_an_id_that_nobody_knows() -> None:
