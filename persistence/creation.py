@@ -51,10 +51,14 @@ def create(path: Path, identity: Identity) -> None:
 def check_identity(connection: sqlite3.Connection, path: Path, mode: str, exchange: str) -> Identity:
     """Raises StoreError when the database belongs to another mode or exchange, or is a backup."""
     facts = dict(
-        connection.execute("SELECT name, value FROM engine WHERE name IN ('tag', 'mode', 'exchange', 'backup')")
+        connection.execute(
+            "SELECT name, value FROM engine WHERE name IN ('tag', 'mode', 'exchange', 'backup')"
+        )
     )
     if "backup" in facts:
-        raise StoreError(f"database {path}: it is a backup; put it in its place with `dirigent restore {path}`")
+        raise StoreError(
+            f"database {path}: it is a backup; put it in its place with `dirigent restore {path}`"
+        )
     found = Identity(facts["tag"], facts["mode"], facts["exchange"])
     if (found.mode, found.exchange) != (mode, exchange):
         raise StoreError(

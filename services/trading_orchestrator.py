@@ -147,7 +147,9 @@ class TradingOrchestrator:
             working.give_back(machine, subject_id, now_ms)
         if not (self.state.deadlines_are_held or self.state.sends_are_held):
             if now_ms >= self.state.day_ends_ms or self.risk.limits.max_daily_loss is not None:
-                await self._watch_the_day(now_ms)  # at a start money and holdings are not yet told of one moment
+                await self._watch_the_day(
+                    now_ms
+                )  # at a start money and holdings are not yet told of one moment
             if self.risk.limits.max_drawdown is not None:
                 await watch_drawdown(self)
 

@@ -123,7 +123,8 @@ class StrategyChoice(Section):
                 raise refusal(error.fault_with_place, error.remedy) from None
         elif name not in catalogue.names():
             raise refusal(
-                "no such strategy", f"{nearest(name, list(catalogue.names()))}, or name a file: ./mine.py:Mine"
+                "no such strategy",
+                f"{nearest(name, list(catalogue.names()))}, or name a file: ./mine.py:Mine",
             )
         return name
 

@@ -148,9 +148,7 @@ def test_moments_at_which_nothing_is_known_say_what_is(tmp_path: Path) -> None:
         books_at(path, Wish(seq=4))
     with pytest.raises(NoSuchMoment, match=r"is in the future; name a moment that has passed"):
         books_at(path, Wish(at_ms=11, now_ms=10))
-    with pytest.raises(
-        NoSuchMoment, match=r"1970-01-01T00:00:00.005Z is before the journal's first entry"
-    ):
+    with pytest.raises(NoSuchMoment, match=r"1970-01-01T00:00:00.005Z is before the journal's first entry"):
         books_at(path, Wish(at_ms=5, now_ms=2**42))
 
 

@@ -1,10 +1,8 @@
 """What `dirigent crashtest` is asked to prove, and what it refuses to."""
 
-from pathlib import Path
-
 import pytest
 
-from tests.command_line.running import run
+from tests.command_line.running import invoke
 
 
 @pytest.mark.parametrize(
@@ -17,7 +15,7 @@ from tests.command_line.running import run
         (("--exchange", "binance"), "'binance' is not one of 'paper', 'rehearsal'"),
     ],
 )
-def test_what_proves_nothing_is_refused(words: tuple[str, ...], why: str, tmp_path: Path) -> None:
-    ended = run("crashtest", *words, cwd=tmp_path)
-    assert ended.returncode == 2
-    assert why in ended.stderr
+def test_what_proves_nothing_is_refused(words: tuple[str, ...], why: str) -> None:
+    result = invoke("crashtest", *words)
+    assert result.exit_code == 2
+    assert why in result.stderr

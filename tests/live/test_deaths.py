@@ -5,21 +5,37 @@ from pathlib import Path
 
 from dirigent.proofs.rehearsed.configurations import SYMBOLS
 from dirigent.proofs.rehearsed.killing import AT_EASE, MOMENTS, kill_at_random
+from dirigent.proofs.rehearsed.moments import ORDER_TAKEN
+from dirigent.rehearsal.chaos import Chaos
 
 KILLS = 4
+FEW = SYMBOLS[:6]
 HURRIED = "tests.live.hurried"
+SENDS_BEFORE_COMMIT = "tests.proofs.death.sends_before_commit"
 SOON = tuple(moment for moment in MOMENTS if moment != AT_EASE)
 
 
-def fresh_seed() -> int:
-    seed = secrets.randbelow(10**6)
-    print(f"seed {seed}")
-    return seed
+def silent(_: int) -> None:
+    pass
 
 
 def test_deaths_on_the_real_path_lose_no_order_and_send_none_twice(tmp_path: Path) -> None:
-    toll = kill_at_random(
-        tmp_path, KILLS, fresh_seed(), lambda _: None, symbols=SYMBOLS[:6], moments=SOON, module=HURRIED
-    )
+    seed = secrets.randbelow(10**6)
+    print(f"seed {seed}")
+    toll = kill_at_random(tmp_path, KILLS, seed, silent, symbols=FEW, moments=SOON, module=HURRIED)
     assert toll.wrong == []
     assert toll.total == KILLS
+
+
+def test_an_engine_that_sends_before_it_commits_is_found_out_on_the_wire(tmp_path: Path) -> None:
+    toll = kill_at_random(
+        tmp_path,
+        1,
+        20240503,
+        silent,
+        chaos=Chaos(),
+        symbols=FEW,
+        moments=(ORDER_TAKEN,),
+        module=SENDS_BEFORE_COMMIT,
+    )
+    assert any("is at the exchange and not in the store" in one for one in toll.wrong), toll.wrong

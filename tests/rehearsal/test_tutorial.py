@@ -50,16 +50,28 @@ def test_who_follows_it_trades_through_a_lost_answer_and_a_kill(tmp_path: Path) 
             _until(lambda: _audit(url)["faults"].get("lost_response") == 1)
             engine.kill()
             engine.wait()
-        with _process("trade", "--live", "--duration", "3", folder=tmp_path) as engine:
-            assert engine.wait(_PATIENCE_S) == 0
-        plan = _process("reconcile", "--plan", "--json", folder=tmp_path)
-        said, _ = plan.communicate(timeout=_PATIENCE_S)
-        assert (plan.returncode, json.loads(said)["differences"]) == (0, [])
+        differences = _differences_after_trading(tmp_path)
+        for _ in range(5):
+            if not differences:
+                break
+            differences = _differences_after_trading(tmp_path)
+        assert differences == []
         exchange.send_signal(signal.SIGTERM)
         out, _ = exchange.communicate(timeout=_PATIENCE_S)
         reckoning = json.loads(out)
         assert (exchange.returncode, reckoning["duplicates"]) == (0, [])
         assert reckoning["faults_in_the_books"] == []
+
+
+def _differences_after_trading(folder: Path) -> list[Any]:
+    """An order that the kill kept from leaving is unknown until its window is over: that takes more than one run."""
+    with _process("trade", "--live", "--duration", "3", folder=folder) as engine:
+        assert engine.wait(_PATIENCE_S) == 0
+    plan = _process("reconcile", "--plan", "--json", folder=folder)
+    said, _ = plan.communicate(timeout=_PATIENCE_S)
+    assert plan.returncode == 0
+    found: list[Any] = json.loads(said)["differences"]
+    return found
 
 
 class _Ended(subprocess.Popen[str]):

@@ -147,7 +147,10 @@ async def test_an_exit_whose_end_was_told_before_its_last_sale_sells_nothing_twi
         await bench.sell()
         await bench.wait(30)
         assert [request.side for request in bench.desk.requests] == ["buy", "sell"]
-        assert (bench.position(deal).state, bench.position(deal).realized_pnl) == ("closed", Decimal(44 + 72 - 100))
+        assert (bench.position(deal).state, bench.position(deal).realized_pnl) == (
+            "closed",
+            Decimal(44 + 72 - 100),
+        )
 
 
 async def test_an_exit_whose_end_nobody_confirms_waits_for_its_deadline_and_asks_again(

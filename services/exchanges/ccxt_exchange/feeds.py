@@ -154,8 +154,9 @@ class Feeds:
         exchange's clock is ahead of ours, a price is of now too: else it would count as fresh for too long.
         """
         kept, now_ms = dict(ticker), self.clock.now_ms()
-        last_ms = feed.last["timestamp"] if is_answer and feed.last else 0
-        if not last_ms <= (kept.get("timestamp") or -1) <= now_ms:
+        last_ms = feed.last["timestamp"] if feed.last else 0
+        told_ms = kept.get("timestamp")
+        if told_ms is None or told_ms > now_ms or (is_answer and told_ms < last_ms):
             kept["timestamp"] = max(now_ms, last_ms)
         feed.heard_s = asyncio.get_running_loop().time()
         feed.last = feed.newest = kept

@@ -94,6 +94,30 @@ async def test_a_ticker_without_a_time_gets_that_of_its_receipt() -> None:
         assert before_ms <= (await waiting)["timestamp"] <= SystemClock().now_ms()
 
 
+class Wound:
+    """A clock that a test sets."""
+
+    def __init__(self, at_ms: int) -> None:
+        self.at_ms = at_ms
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+
+async def test_a_clock_that_is_set_back_costs_no_price() -> None:
+    async with streams() as server, feeds(server) as made:
+        made.clock = clock = Wound(1_900_000_000_000)
+        waiting = asyncio.create_task(made.watch_ticker(BTC))
+        await server.subscribed()
+        ahead = {"E": clock.at_ms + 5, "C": clock.at_ms + 5}
+        await server.send_raw(json.dumps({**server.ticker("BTCUSDT", "1"), **ahead}))
+        first = await waiting
+        clock.at_ms -= 5_000
+        await server.send_raw(json.dumps({**server.ticker("BTCUSDT", "2"), **ahead}))
+        second = await made.watch_ticker(BTC)
+        assert (second["last"], second["timestamp"]) == ("2", first["timestamp"])
+
+
 async def test_a_price_from_the_future_is_one_of_now() -> None:
     """Else it would be taken for fresh long after its stream fell silent."""
     async with streams() as server, feeds(server) as made:
