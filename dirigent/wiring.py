@@ -9,7 +9,7 @@ from services.deals.deal_orders import DealOrders
 from services.market_data_analyzer import MarketDataAnalyzer
 from services.messages import PairRules, RiskLimits
 from services.order_execution import OrderExecutionService, OrderTimings
-from services.ports import Account, Archive, Clock, OrderDesk, Store
+from services.ports import Account, Archive, Clock, EntryGate, OrderDesk, Store
 from services.risk_management import RiskManagementService
 from services.signal_aggregation import SignalAggregationService, WeightedStrategy
 from services.state_management import StateManagementService
@@ -83,6 +83,8 @@ def build(parts: Parts) -> Engine:
     signals = SignalAggregationService(market, parts.memory, budget_ms=parts.strategy_budget_ms)
     market_rules = {symbol: parts.connector.market(symbol) for symbol in parts.rules}
     risk = RiskManagementService(parts.limits, dict(parts.rules), market_rules, market, state)
+    if isinstance(parts.connector, EntryGate):
+        risk.heed(parts.connector)
     orders = OrderExecutionService(
         parts.connector, DealOrders(market_rules, market, state), state, parts.timings
     )

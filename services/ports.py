@@ -1,7 +1,7 @@
 """Everything the services are given from outside, as Protocols: clock, feed, order desk, account and store."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fsm.commit import CommitBatch, Progress, StoredState, Totals
 from fsm.records import OrderRecord, PositionRecord
@@ -47,6 +47,14 @@ class Account(Protocol):
 
     def market(self, symbol: str) -> MarketRules:
         """Raises KeyError for a symbol that the exchange does not list."""
+
+
+@runtime_checkable
+class EntryGate(Protocol):
+    """An exchange that knows when it takes no entry: asked by risk management, before a deal is born."""
+
+    def entry_refusal(self) -> str:
+        """Why no entry would be sent now; empty when one would. From memory, at once."""
 
 
 class OpenOrders(Protocol):

@@ -12,6 +12,7 @@ from services.deals.booking import floor_to_step
 from services.drawdown import EQUITY_PEAK
 from services.market_data_analyzer import MarketDataAnalyzer, MarketView
 from services.messages import MarketRules, PairRules, RiskLimits
+from services.ports import EntryGate
 from services.state_management import StateManagementService
 from services.turns.turn import Turn
 
@@ -65,6 +66,15 @@ class RiskManagementService:
             self.max_drawdown,
             self.max_orders_per_minute,
         ]
+
+    def heed(self, gate: EntryGate) -> None:
+        """From now on an entry is refused, before a deal is born of it, while the exchange would take none."""
+
+        def exchange_takes_entries(_: Proposal) -> Verdict:
+            refusal = gate.entry_refusal()
+            return Verdict("exchange_takes_entries", not refusal, refusal or "it answers")
+
+        self.checks.insert(0, exchange_takes_entries)
 
     def cooldown_is_over(self, turn: Turn, pair: PairRecord) -> Verdict:
         left_ms = pair.cooldown_until_ms - turn.now_ms

@@ -89,6 +89,10 @@ class CcxtExchange:
         """Called whenever reports may have been missed: the books have to be compared then."""
         self.reports.when_reports_were_missed(call)
 
+    def entry_refusal(self) -> str:
+        """Why no entry would be sent now; empty when one would."""
+        return self.clients.breaker.entry_refusal()
+
     def breaker_status(self) -> BreakerStatus:
         """Whether requests go out, and if not, why and until when."""
         return self.clients.breaker.status()
