@@ -189,20 +189,19 @@ async def _play(
     await resume(orchestrator, exchange, store.load(), symbols)
     process, settle, working = orchestrator.process_market_tick, state.settle, state.working
     metrics = state.metrics
-    take_reports, traded = exchange.take_reports, frozenset(symbols)
+    to_settle, traded = state.to_settle, frozenset(symbols)
     curve = Curve(engine.risk)
     exchange.interest = partial(_interest, working)
     show_at, started_s = PROGRESS_EVERY_ROWS, perf_counter()
     curve.mark()
     for ticker in exchange.tickers():
-        reports = take_reports()
-        for report in reports:
-            state.deliver(OrderNews(report.client_order_id, report.symbol, report))
-        if reports or exchange.at_ms >= working.next_due_ms:
+        if exchange.reports or exchange.at_ms >= working.next_due_ms:
+            for report in exchange.take_reports():
+                state.deliver(OrderNews(report.client_order_id, report.symbol, report))
             await orchestrator.update_open_positions()
         if ticker["symbol"] in traded:
             await process(ticker)
-        if state.effects_under_way:
+        if to_settle:
             await settle()
         row = exchange.rows_read
         if metrics.transitions != curve.transitions or row >= curve.next_row:

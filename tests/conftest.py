@@ -1,4 +1,4 @@
-"""For every test: properties are judged by what holds, not by speed; and Ctrl-C reaches the commands that tests start."""
+"""For every test: properties are judged by what holds, not by speed; Ctrl-C reaches the commands that tests start."""
 
 import signal
 

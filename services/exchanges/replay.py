@@ -71,7 +71,8 @@ class ReplayExchange:
         self._inside = ""
         self.at_ms = 0
         """The time of the row that was read last."""
-        self._reports: list[OrderReport] = []
+        self.reports: list[OrderReport] = []
+        """What happened to orders after they were accepted, and nobody has taken."""
         self._reported = asyncio.Event()
         self.rows_read = 0
         self.rows_total = sum(recording.rows for recording in recordings)
@@ -123,13 +124,13 @@ class ReplayExchange:
 
     def take_reports(self) -> list[OrderReport]:
         """What happened to orders after they were accepted, since last asked."""
-        if not self._reports:
+        if not self.reports:
             return []
-        taken, self._reports = self._reports, []
+        taken, self.reports = self.reports, []
         return taken
 
     async def watch_orders(self) -> list[OrderReport]:
-        while not self._reports:
+        while not self.reports:
             self._reported.clear()
             await self._reported.wait()
         return self.take_reports()
@@ -156,10 +157,12 @@ class ReplayExchange:
         for bar in read_bars(paths, self._known_good):
             self.rows_read += 1
             self.at_ms, symbol = bar[0], bar[1]
-            if has_open(symbol) or self.interest(symbol) is not None:
+            is_open = has_open(symbol)
+            if is_open or self.interest(symbol) is not None:
                 yield from self._walk_bar(bar)
+                is_open = has_open(symbol)
             close = last[symbol] = bar[5]
-            if has_open(symbol):
+            if is_open:
                 self._move(symbol, close, self._share(bar[6], _QUARTER))
             yield {"symbol": symbol, "timestamp": bar[0], "last": close, "info": _SAMPLE}
 
@@ -221,7 +224,7 @@ class ReplayExchange:
         self._last[symbol] = price
         changed = self._book.move(self._point(symbol, volume, gap), self.at_ms)
         if changed:
-            self._reports.extend(order.report() for order in changed)
+            self.reports.extend(order.report() for order in changed)
             self._reported.set()
 
     def _point(self, symbol: str, volume: Decimal | None = None, gap: bool = False) -> PricePoint:
