@@ -189,7 +189,7 @@ async def _play(
     await resume(orchestrator, exchange, store.load(), symbols)
     process, settle, working = orchestrator.process_market_tick, state.settle, state.working
     metrics = state.metrics
-    to_settle, traded = state.to_settle, frozenset(symbols)
+    under_way, traded = state.under_way, frozenset(symbols)
     curve = Curve(engine.risk)
     exchange.interest = partial(_interest, working)
     show_at, started_s = PROGRESS_EVERY_ROWS, perf_counter()
@@ -201,7 +201,7 @@ async def _play(
             await orchestrator.update_open_positions()
         if ticker["symbol"] in traded:
             await process(ticker)
-        if to_settle:
+        if under_way:
             await settle()
         row = exchange.rows_read
         if metrics.transitions != curve.transitions or row >= curve.next_row:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,9 +84,11 @@ class StateManagementService:
         self._news: deque[OrderNews] = deque()
         self._drain_is_due = False
         self._at_once = at_once
-        self.to_settle: deque[tuple[Effect, CarryOut]] = deque()
+        self._to_settle: deque[tuple[Effect, CarryOut]] = deque()
         """Effects that wait for `settle`, where everything happens at once."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self.under_way: Collection[object] = self._to_settle if at_once else self._tasks
+        """The effects that `settle` waits for."""
         self.sends_are_held = False
         self.deadlines_are_held = False
         """No deadline fires: while a person settles something, time does not pass."""
@@ -269,7 +271,7 @@ class StateManagementService:
             self._held.append((effect, carry_out))
             return
         if self._at_once:
-            self.to_settle.append((effect, carry_out))
+            self._to_settle.append((effect, carry_out))
             return
         task = asyncio.get_running_loop().create_task(carry_out(effect))
         self._tasks.add(task)
@@ -283,7 +285,7 @@ class StateManagementService:
 
     @property
     def effects_under_way(self) -> int:
-        return len(self._tasks) + len(self.to_settle)
+        return len(self.under_way)
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -292,8 +294,8 @@ class StateManagementService:
 
     async def settle(self, timeout_s: float | None = None) -> bool:
         """Waits until no effect is under way; False when the time ran out first."""
-        while self.to_settle:
-            effect, carry_out = self.to_settle.popleft()
+        while self._to_settle:
+            effect, carry_out = self._to_settle.popleft()
             await carry_out(effect)
         loop = asyncio.get_running_loop()
         ends_at_s = None if timeout_s is None else loop.time() + timeout_s

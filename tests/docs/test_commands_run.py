@@ -56,14 +56,14 @@ def _sorted(found: list[str]) -> list[str]:
     return [*_IN_ORDER, *(document for document in found if document not in _IN_ORDER)]
 
 
-@pytest.mark.parametrize("document", _sorted(documents()))
-def test_its_commands_end_as_they_should(document: str, stage: Stage) -> None:
+def test_the_commands_of_all_documents_end_as_they_should(stage: Stage) -> None:
+    """One after the other in one place: a later document finds what an earlier one left."""
     wrong = []
-    for one in typed(document):
+    for one in (one for document in _sorted(documents()) for one in typed(document)):
         if (one.document, one.line) not in NOT_TYPED_HERE:
             fault = stage.type(one.words)
             if fault:
-                wrong.append(f"{one.line}: {fault}")
+                wrong.append(f"{one.document}: {one.line}: {fault}")
     assert wrong == []
 
 
