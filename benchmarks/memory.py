@@ -60,8 +60,11 @@ async def _closed(made: Bench) -> str:
 
 
 async def _deal(made: Bench, first: int, last: int) -> None:
+    """The last deal comes when a minute has passed: the moments of a minute's orders are kept for the order rate."""
     symbol = made.engine.symbols[0]
     for number in range(first, last):
+        if number == last - 1:
+            made.clock.set(made.clock.now_ms() + 61_000)
         await made.tick(symbol, "100.00")
         await made.buy(symbol, f"s{number}")
         await made.settle()

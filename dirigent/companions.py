@@ -9,6 +9,7 @@ import click
 from loguru import logger
 
 from dirigent.alerts.telling import tell
+from dirigent.book_watch import watch_order_books
 from dirigent.monitoring.server import serve_metrics
 from dirigent.running import Run
 from dirigent.service_manager import report
@@ -87,7 +88,7 @@ async def show(run: Run) -> None:
 ESSENTIAL: tuple[Companion, ...] = (beat, ask_balance, keep_limits, compare_books, escalate, obey)
 """The run ends when one of these does."""
 
-OPTIONAL: tuple[Companion, ...] = (show, watch_strategies, serve_metrics, tell, report)
+OPTIONAL: tuple[Companion, ...] = (show, watch_strategies, serve_metrics, tell, report, watch_order_books)
 """What is shown and told to people: its failure costs trading nothing."""
 
 

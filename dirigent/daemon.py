@@ -35,7 +35,7 @@ from services.messages import KeysRefused, QueryFailed
 from services.reconciliation.reconciler import Reconciler
 from services.resumption import Resumption, resume
 
-STOP_PATIENCE_S = 4.0
+STOP_PATIENCE_S = 3.5
 """How long a stop waits for answers under way; with what follows it stays below five seconds."""
 BALANCE_PATIENCE_S = 0.5
 

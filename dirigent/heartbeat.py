@@ -9,6 +9,7 @@ from typing import Any
 
 from loguru import logger
 
+from dirigent import order_books
 from dirigent.wiring import Engine
 from fsm.commit import Progress
 from fsm.refusals import Assessment
@@ -113,6 +114,7 @@ class Heartbeat:
                 for currency, balance in state.balances.items()
             },
             **self.connection(),
+            **order_books.told(self.engine, now_ms),
         }
 
     def line(self) -> str:

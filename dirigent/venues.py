@@ -68,6 +68,15 @@ def refuse_exchange(settings: Settings) -> None:
         _keys(settings)
 
 
+def streams_order_books(exchange_id: str) -> bool:
+    """As ccxt describes the exchange; asks no network, and imports ccxt unless it is the simulated one."""
+    if exchange_id == PAPER:
+        return False
+    from services.exchanges.ccxt_exchange.library import exchange_class
+
+    return bool(exchange_class(exchange_id)().has.get("watchOrderBook"))
+
+
 def paper_file(database: str | Path) -> Path:
     """Where the paper exchange keeps its own books: beside the engine's database, never in it."""
     path = Path(database)

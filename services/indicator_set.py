@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from services.indicators import CheckpointError, Indicator, checked_mapping
+from services.order_book import LEVELS_MAX, BookView, OrderBook
 
 AnIndicator = TypeVar("AnIndicator", bound=Indicator)
 Identity = tuple[type[Indicator], tuple[int, ...]]
@@ -16,13 +17,19 @@ class IndicatorSet:
     `updates` are the methods to call with each sample.
     """
 
-    __slots__ = ("_also", "_known", "_users", "updates")
+    __slots__ = ("_also", "_known", "_users", "book", "updates")
 
     def __init__(self) -> None:
         self._also: tuple[Callable[[float], None], ...] = ()
         self._known: dict[Identity, Indicator] = {}
         self._users: Counter[Identity] = Counter()
         self.updates: tuple[Callable[[float], None], ...] = ()
+        self.book = OrderBook()
+        """Beside the indicators, and in none of their states."""
+
+    def order_book(self, levels: int = LEVELS_MAX) -> BookView:
+        """Asks for the book; `book.release` takes it back."""
+        return self.book.ask_for(levels)
 
     def need(self, kind: type[AnIndicator], *periods: int) -> AnIndicator:
         """`need(Sma, 5)`; cold when nobody needed it before."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from fsm.commit import CommitBatch, Progress, StoredState, Totals
 from fsm.records import OrderRecord, PositionRecord
 from services.messages import Balance, MarketRules, OrderReport, OrderRequest
+from services.order_book import BookLevels
 
 
 class Clock(Protocol):
@@ -16,6 +17,19 @@ class Clock(Protocol):
 class TickerFeed(Protocol):
     async def watch_ticker(self, symbol: str) -> Mapping[str, Any]:
         """Waits for the next price; a ccxt ticker structure. Raises FeedEnded when a recording is over."""
+
+
+@runtime_checkable
+class OrderBookFeed(Protocol):
+    @property
+    def streams_order_books(self) -> bool:
+        """Whether the exchange has such streams at all."""
+
+    async def watch_order_book(self, symbol: str, levels: int) -> BookLevels:
+        """Waits for the next change; a copy of the best levels. Raises QueryFailed."""
+
+    async def unwatch_order_book(self, symbol: str) -> None:
+        """Nobody waits for this book any more. Never raises."""
 
 
 class OrderDesk(Protocol):

@@ -27,6 +27,7 @@ def check(common: Common) -> None:
     click.echo(f"mode: {settings.mode} on {settings.exchange.id}, database {settings.database}")
     _check_database(settings)
     _tell_pairs(settings)
+    _tell_order_books(settings)
     _tell_limits(settings)
     _tell_channels(settings)
     _tell_tables()
@@ -92,6 +93,25 @@ def _tell_pairs(settings: "Settings") -> None:
     quote = quote_of(settings.pairs[0].symbol)
     if settings.exchange.id == "paper" and not settings.paper.balances.get(quote):
         click.echo(f"warning: [paper] balances hold no {quote}; no deal can begin", err=True)
+
+
+def _tell_order_books(settings: "Settings") -> None:
+    """Strategies that ask for an order book which the exchange does not have."""
+    from dirigent import strategies_from_files, venues
+
+    asking = {
+        pair.symbol: choice.name
+        for pair in settings.pairs
+        for choice in pair.strategy
+        if strategies_from_files.kind_named(choice.name).order_book_depth
+    }
+    if asking and not venues.streams_order_books(settings.exchange.id):
+        for symbol, name in asking.items():
+            click.echo(
+                f"warning: {symbol}: {name} asks for the order book, and {settings.exchange.id} streams none;"
+                " it is empty",
+                err=True,
+            )
 
 
 def _tell_limits(settings: "Settings") -> None:

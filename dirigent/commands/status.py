@@ -66,7 +66,7 @@ def status(common: Common, as_json: bool, watch: bool, healthy: bool) -> None:
     wanted["differences"] = len(known.get("differences") or ())
     wanted["stopped"] = "; ".join(f"{scope} {why}" for scope, why in known["stopped"].items()) or "none"
     wanted["feeds"] = _in_words(known.get("feeds") or ())
-    wanted |= _link_in_words(known)
+    wanted |= _link_in_words(known) | _books_in_words(known)
     print_object(shown if as_json else wanted, as_json=as_json)
 
 
@@ -87,6 +87,14 @@ def _link_in_words(known: Mapping[str, Any]) -> dict[str, str]:
 
     ways = {"order_stream": order_stream_in_words, "circuit": circuit_in_words}
     return {name: in_words(known[name]) for name, in_words in ways.items() if known.get(name)}
+
+
+def _books_in_words(known: Mapping[str, Any]) -> dict[str, str]:
+    """The order books that strategies ask for; nothing where none does."""
+    from dirigent.order_books import in_words
+
+    rows = known.get("order_books")
+    return {"order_books": in_words(rows)} if rows else {}
 
 
 def _in_words(feeds: Sequence[Mapping[str, Any]]) -> str:

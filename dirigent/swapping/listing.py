@@ -16,10 +16,15 @@ Row = dict[str, Any]
 def running(database: Path) -> list[Row]:
     """One row for each strategy of each pair, as the engine journaled it last, and what a person put on trial there."""
     wanted = queries.facts(database, WANTED)
-    return [row for pair in queries.pairs(database) for row in _rows(pair, wanted.get(pair["symbol"], ""))]
+    books = {str(book["symbol"]): book for book in queries.status(database).get("order_books") or ()}
+    return [
+        row
+        for pair in queries.pairs(database)
+        for row in _rows(pair, wanted.get(pair["symbol"], ""), books.get(pair["symbol"], {}))
+    ]
 
 
-def _rows(pair: Row, wanted: str) -> list[Row]:
+def _rows(pair: Row, wanted: str, book: Row) -> list[Row]:
     try:
         strategies = json.loads(pair["strategy"] or "[]")
     except ValueError:
@@ -35,7 +40,14 @@ def _rows(pair: Row, wanted: str) -> list[Row]:
             "file": one.get("file", ""),
             "permission": pair["permission"],
             "notes": "; ".join(
-                filter(None, (pair["permission_reason"] if stopped else _changed(one), _on_trial(wanted)))
+                filter(
+                    None,
+                    (
+                        pair["permission_reason"] if stopped else _changed(one),
+                        _on_trial(wanted),
+                        book["fault"] if one["name"] in book.get("asked_by", ()) else "",
+                    ),
+                )
             ),
         }
         for one in strategies

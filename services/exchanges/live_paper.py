@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from services.exchanges.paper import PaperExchange, PaperSettings
 from services.exchanges.price_point import PricePoint, bid_and_ask
 from services.messages import Balance, MarketRules, OrderReport, OrderRequest
-from services.ports import Clock, TickerFeed
+from services.ports import Clock, OrderBookFeed, TickerFeed
 
 
 class Prices(TickerFeed, Protocol):
@@ -114,6 +114,10 @@ class LivePaper:
     def feeds(self) -> Sequence[Any]:
         """How the prices of each watched symbol come in."""
         return self.prices.status()
+
+    def order_books(self) -> OrderBookFeed | None:
+        """The real exchange's, for strategies; None where the prices bring no book at all."""
+        return self.prices if isinstance(self.prices, OrderBookFeed) else None
 
     def market(self, symbol: str) -> MarketRules:
         return self._paper.market(symbol)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from fsm.values import Side
 from services.indicators import CheckpointError, Indicator
 from services.messages import Tick
+from services.order_book import BookView as BookView
 from services.strategies.parameters import Parameter as Parameter
 from services.strategies.parameters import StrategyError as StrategyError
 from services.strategies.parameters import checked_parameters
@@ -19,6 +20,12 @@ AnIndicator = TypeVar("AnIndicator", bound=Indicator)
 class IndicatorSource(Protocol):
     def need(self, kind: type[AnIndicator], *periods: int) -> AnIndicator:
         """The one indicator of this kind and these periods, shared with whoever needs the same."""
+
+    def order_book(self) -> BookView:
+        """The live book of the pair, as many levels as `order_book_depth` says; empty where none is known.
+
+        Raises StrategyError for a strategy that does not say so.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class Strategy(ABC):
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     can_vote: ClassVar[bool] = True
     """False for one that never votes: its weight does not count."""
+    order_book_depth: ClassVar[int] = 0
+    """How many levels of the order book's sides it reads; 0 for one that asks for no book."""
 
     def __init__(self, params: Mapping[str, object] | None = None) -> None:
         self.params: dict[str, Any] = checked_parameters(self.name, self.parameters, params or {})

@@ -12,6 +12,7 @@ from fsm.values import Side
 from services.indicator_set import AnIndicator, IndicatorSet
 from services.indicators import CheckpointError, Indicator, checked_mapping
 from services.messages import Tick
+from services.order_book import LEVELS_MAX, BookView
 from services.strategies.base import Strategy, StrategyError, Vote
 from services.strategies.budget import Rest, StrategyHung, Timed, watched
 from services.strategies.catalogue import origin_of
@@ -67,6 +68,8 @@ class Seat:
         """From what it tells of itself, its words and its state: no price waits for these."""
         self._indicators = indicators
         self._borrowed: list[Indicator] = []
+        self.book_depth = _checked_depth(strategy)
+        self._books_asked = 0
 
     def need(self, kind: type[AnIndicator], *periods: int) -> AnIndicator:
         if kind.__module__ != Indicator.__module__:
@@ -77,6 +80,12 @@ class Seat:
         indicator = self._indicators.need(kind, *periods)
         self._borrowed.append(indicator)
         return indicator
+
+    def order_book(self) -> BookView:
+        if not self.book_depth:
+            raise StrategyError("it asks for no order book; set order_book_depth to how many levels it reads")
+        self._books_asked += 1
+        return self._indicators.order_book(self.book_depth)
 
     @property
     def is_warm(self) -> bool:
@@ -91,6 +100,9 @@ class Seat:
     def leave(self) -> None:
         while self._borrowed:
             self._indicators.release(self._borrowed.pop())
+        while self._books_asked:
+            self._books_asked -= 1
+            self._indicators.book.release(self.book_depth)
 
 
 Asker = Callable[[Tick], Vote | None]
@@ -273,6 +285,15 @@ def _shown(words: object) -> str:
     """Bounded, for a journal: whoever made these words may have made very many."""
     text = str(words)
     return text if len(text) <= REASON_LENGTH_MAX else f"{text[:REASON_LENGTH_MAX]}..."
+
+
+def _checked_depth(strategy: Strategy) -> int:
+    depth = strategy.order_book_depth
+    if type(depth) is not int or not 0 <= depth <= LEVELS_MAX:
+        raise StrategyError(
+            f"strategy {strategy.name}: order_book_depth {depth!r} is no whole number from 0 to {LEVELS_MAX}"
+        )
+    return depth
 
 
 def _checked_vote(vote: object) -> Vote:

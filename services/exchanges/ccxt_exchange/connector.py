@@ -10,6 +10,7 @@ from services.exchanges.ccxt_exchange.desk import CcxtDesk
 from services.exchanges.ccxt_exchange.feeds import FeedStatus
 from services.exchanges.ccxt_exchange.order_stream import OrderStreamStatus
 from services.messages import Balance, MarketRules, OrderReport, OrderRequest
+from services.ports import OrderBookFeed
 
 
 class Prices(Protocol):
@@ -81,6 +82,10 @@ class CcxtExchange:
     def feeds(self) -> Sequence[FeedStatus]:
         """How the prices of each watched symbol come in."""
         return self.prices.status()
+
+    def order_books(self) -> OrderBookFeed | None:
+        """None where the prices bring no book at all."""
+        return self.prices if isinstance(self.prices, OrderBookFeed) else None
 
     def order_stream_status(self) -> OrderStreamStatus:
         return self.reports.status()

@@ -8,17 +8,18 @@ import asyncio
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from loguru import logger
 
 from services.exchanges.ccxt_exchange import library
+from services.exchanges.ccxt_exchange.books import Books
 from services.exchanges.ccxt_exchange.connections import Connections, serve
 from services.exchanges.ccxt_exchange.outcomes import words_of
 from services.exchanges.ccxt_exchange.polling import Ask, Polling, plainly
 from services.messages import QueryFailed
+from services.order_book import BookLevels
 from services.ports import Clock
 
 STREAM_FAILURES_MAX = 3
@@ -71,16 +72,6 @@ class FeedStatus:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BookLevels:
-    """The best levels of an order book as (price, amount), best first."""
-
-    symbol: str
-    bids: tuple[tuple[Decimal, Decimal], ...]
-    asks: tuple[tuple[Decimal, Decimal], ...]
-    at_ms: int
-
-
 class Feeds:
     """A TickerFeed over one instance of `ccxt.pro` that serves nothing but market data."""
 
@@ -102,6 +93,7 @@ class Feeds:
         self._parameters = _stream_chosen(exchange)
         self.polling = Polling(exchange, min(poll_every_s, stale_after_s / 3), ask)
         self.watchdog = Watchdog(self)
+        self.books = Books(exchange, clock, self.connections)
         self.feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -120,14 +112,17 @@ class Feeds:
         ticker, feed.newest = feed.newest, None
         return ticker
 
-    async def watch_order_book(self, symbol: str, levels: int | None = None) -> BookLevels:
-        """Waits for the next change of the book. Raises what ccxt raises; QueryFailed where there is no such stream."""
-        if not self.exchange.has.get("watchOrderBook"):
-            raise QueryFailed(f"{self.exchange.id} streams no order book")
-        serve(f"order book {symbol}")
-        book = await self.exchange.watch_order_book(symbol, levels)
-        at_ms = book.get("timestamp") or self.clock.now_ms()
-        return BookLevels(symbol, _levels(book["bids"], levels), _levels(book["asks"], levels), at_ms)
+    @property
+    def streams_order_books(self) -> bool:
+        return self.books.are_streamed
+
+    async def watch_order_book(self, symbol: str, levels: int) -> BookLevels:
+        """Waits for the next change of the book. Raises QueryFailed."""
+        return await self.books.watch(symbol, levels)
+
+    async def unwatch_order_book(self, symbol: str) -> None:
+        """Never raises."""
+        await self.books.unwatch(symbol)
 
     def status(self) -> list[FeedStatus]:
         now_s = asyncio.get_running_loop().time()
@@ -255,8 +250,3 @@ def _stream_chosen(exchange: Any) -> dict[str, str]:
     if not str(exchange.id).startswith("binance"):
         return {}
     return {"name": (exchange.options.get("watchTicker") or {}).get("name") or "ticker"}
-
-
-def _levels(rows: Iterable[Any], count: int | None) -> tuple[tuple[Decimal, Decimal], ...]:
-    taken = list(rows)[:count]
-    return tuple((Decimal(str(row[0])), Decimal(str(row[1]))) for row in taken)
