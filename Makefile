@@ -13,7 +13,7 @@ run: $(READY)
 	@$(BIN)/dirigent trade $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check .
