@@ -15,7 +15,6 @@ from dirigent.proofs.rehearsed.lives import WORDS_MAX, books_differ, is_trading_
 from dirigent.rehearsal.chaos import Chaos
 from dirigent.rehearsal.settings import RehearsalSettings
 
-
 POOLED_SOCKETS = 3
 """A client keeps a connection for a while after a question; hundreds of faults that leak leave more than these."""
 
@@ -34,7 +33,7 @@ class Holdings:
         return cls({**held, **tasks, "orders and positions": count.living})
 
     def beyond(self, other: Self) -> list[str]:
-        """In words, of what there is more than there was; of sockets, by more than a pool keeps for its next question."""
+        """In words, of what there is more than there was; of sockets, more than a pool keeps."""
         return [
             f"leaked: {name} was {other.numbers.get(name, 0)} at most, and stays {number}"
             for name, number in sorted(self.numbers.items())
