@@ -10,6 +10,7 @@ from loguru import logger
 from services.messages import FeedEnded
 from services.ports import OrderDesk, TickerFeed
 from services.state_management import OrderNews
+from services.tasks import end_tasks
 from services.trading_orchestrator import TradingOrchestrator
 
 RETRY_S = 1.0
@@ -86,9 +87,7 @@ async def trade(
         for task in ended:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import asyncio
 import multiprocessing
 import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from multiprocessing.connection import Connection
@@ -24,6 +23,7 @@ from services.clocks import SystemClock
 from services.exchanges.ccxt_exchange.feeds import Feeds
 from services.exchanges.live_paper import LivePaper
 from services.resumption import resume
+from services.tasks import end_tasks
 
 SYMBOLS = tuple(f"C{number:03}/USDT" for number in range(500))
 WARM_UP_S = 8.0
@@ -95,9 +95,7 @@ async def _measure(options: Mapping[str, Any]) -> list[str]:
                 figures.is_on = False
                 wall_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
                 stale = sum(feed.is_stale for feed in venue.feeds())
-                running.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running
+                await end_tasks((running,))
     return _told(figures, wall_s, cpu_s, stale)
 
 

@@ -17,6 +17,7 @@ from dirigent.rehearsal.settings import RehearsalSettings
 from dirigent.venues import Venue, opened, tell_gaps
 from persistence import queries
 from services.clocks import SystemClock
+from services.tasks import end_tasks
 
 DISCONNECTS = 10
 PATIENCE_S = 20.0
@@ -76,9 +77,7 @@ async def _recovery(beside: Beside) -> str:
                 await _until(lambda cut_s=cut_s: _all_after(heard, cut_s))  # type: ignore[misc]
                 took_s += [at_s - cut_s for at_s in heard.at_s.values()]
                 asked_s.append(min(at_s for at_s in heard.gaps_s if at_s > cut_s) - cut_s)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
     return (
         f"{DISCONNECTS} times all {len(SYMBOLS) + 1} connections cut: the next price after p50"
         f" {quantile(took_s, 0.5):.2f} s, max {max(took_s):.2f} s; order reports flow, and the books are"

@@ -13,6 +13,7 @@ from dirigent.wiring import Engine
 from services.messages import QueryFailed
 from services.order_book import NOT_HEARD, OrderBook
 from services.ports import OrderBookFeed
+from services.tasks import end_tasks
 
 LOOK_S = 0.5
 """The pause between two looks at who asks for a book."""
@@ -58,9 +59,7 @@ class BookWatch:
                     await self._watch(wanted, self._feed)
                 await asyncio.sleep(LOOK_S)
         finally:
-            for task in self.tasks.values():
-                task.cancel()
-            await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+            await end_tasks(self.tasks.values())
 
     def _tell_none(self, wanted: Mapping[str, OrderBook]) -> None:
         for book in wanted.values():
@@ -79,10 +78,9 @@ class BookWatch:
         for symbol, task in list(self.tasks.items()):
             if task.done() or symbol not in wanted:
                 del self.tasks[symbol]
-                task.cancel()
-                (end,) = await asyncio.gather(task, return_exceptions=True)
-                if isinstance(end, Exception):
-                    raise end
+                (fault,) = await end_tasks((task,))
+                if fault is not None:
+                    raise fault
                 await feed.unwatch_order_book(symbol)
 
 

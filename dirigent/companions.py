@@ -16,6 +16,7 @@ from dirigent.service_manager import report
 from dirigent.swapping.watching import Watcher
 from services.messages import QueryFailed
 from services.resumption import refresh_balance
+from services.tasks import end_tasks
 
 BEAT_S = 1.0
 STATUS_LINE_S = 5.0
@@ -123,11 +124,8 @@ class Companions:
         self._optional = [asyncio.create_task(_kept_alive(companion, self._run)) for companion in OPTIONAL]
 
     async def __aexit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        tasks = [*self._essential, *self._optional]
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        faults = await end_tasks((*self._essential, *self._optional))
         if error is None:
-            for fault in ends:
-                if isinstance(fault, Exception):
+            for fault in faults:
+                if fault is not None:
                     raise fault

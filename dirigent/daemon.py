@@ -34,6 +34,7 @@ from services.clocks import SystemClock
 from services.messages import KeysRefused, QueryFailed
 from services.reconciliation.reconciler import Reconciler
 from services.resumption import Resumption, resume
+from services.tasks import end_tasks
 
 STOP_PATIENCE_S = 3.5
 """How long a stop waits for answers under way; with what follows it stays below five seconds."""
@@ -123,9 +124,7 @@ async def _resume(run: Run, stored: StoredState) -> Resumption | None:
             " another try may succeed"
         ) from None
     finally:
-        resuming.cancel()
-        stopping.cancel()
-        await asyncio.gather(resuming, stopping, return_exceptions=True)
+        await end_tasks((resuming, stopping))
 
 
 async def _trade(run: Run) -> None:
@@ -159,7 +158,8 @@ async def _wind_down(run: Run) -> None:
 async def _ask_last_balance(run: Run) -> None:
     """For people who ask after the stop; the stop does not wait long for it, nor fail over it."""
     try:
-        run.engine.state.balances = await asyncio.wait_for(run.exchange.fetch_balance(), BALANCE_PATIENCE_S)
+        async with asyncio.timeout(BALANCE_PATIENCE_S):
+            run.engine.state.balances = await run.exchange.fetch_balance()
     except (TimeoutError, QueryFailed) as error:
         logger.bind(event="balance_not_told", error=repr(error)).warning("balance_not_told")
 

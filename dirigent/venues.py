@@ -13,6 +13,7 @@ from run_realtime_trading import Exchange
 from services.exchanges.paper import PaperExchange
 from services.messages import MarketRules, QueryFailed
 from services.ports import Account, Clock, OpenOrders
+from services.tasks import end_tasks
 
 if TYPE_CHECKING:
     from services.exchanges.ccxt_exchange.account import CcxtAccount
@@ -115,15 +116,14 @@ async def unless_stopped(
     entering, stopping = asyncio.create_task(_entered(opening)), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((entering, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not entering.done():
-            entering.cancel()
-            await asyncio.gather(entering, return_exceptions=True)
-            yield None
-            return
+        is_stopped = not entering.done()
     finally:
-        stopping.cancel()
-        if not entering.done():
-            entering.cancel()
+        await end_tasks((entering, stopping))
+    if is_stopped:
+        if not entering.cancelled() and entering.exception() is None:  # it opened in that very moment
+            await opening.__aexit__(None, None, None)
+        yield None
+        return
     venue = entering.result()
     try:
         yield venue

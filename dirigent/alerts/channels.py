@@ -65,7 +65,8 @@ class Channel:
         threading.Thread(target=work, name=f"alerts {self.name}", daemon=True).start()
         self._is_busy = True
         try:
-            return await asyncio.wait_for(answered, self.patience_s)
+            async with asyncio.timeout(self.patience_s):
+                return await answered
         except TimeoutError:
             return Answer(False, f"no answer within {self.patience_s:g} s")
 

@@ -15,6 +15,7 @@ from dirigent.monitoring.observed import Observed
 from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.values import quote_of
 from persistence.happenings import day_result, happenings, journal_head
+from services.tasks import end_tasks
 
 POLL_S = 1.0
 STOP_PATIENCE_S = 0.3
@@ -91,8 +92,7 @@ class Teller:
     async def _end(self, step: asyncio.Task[None]) -> None:
         """A message that is under way at a stop may still be noted as told, and is not told again."""
         await asyncio.wait((step,), timeout=STOP_PATIENCE_S)
-        step.cancel()
-        await asyncio.gather(step, return_exceptions=True)
+        await end_tasks((step,))
 
     async def recall(self) -> None:
         """A channel that is new is told of what happens from now on."""

@@ -240,7 +240,8 @@ async def _note_streams(findings: Findings, clients: Clients, settings: Settings
 
 async def _first_price(watch: Callable[[str], Awaitable[Any]], symbol: str) -> Decimal | None:
     try:
-        ticker = await asyncio.wait_for(watch(symbol), FIRST_PRICE_S)
+        async with asyncio.timeout(FIRST_PRICE_S):
+            ticker = await watch(symbol)
     except (TimeoutError, QueryFailed):
         return None
     last = ticker.get("last")

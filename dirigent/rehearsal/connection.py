@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from services.tasks import end_tasks
+
 _BACKLOG_MAX = 50_000
 """Frames that a slow reader may be behind before it is cut off."""
 
@@ -55,8 +57,7 @@ class Connection:
         await self.socket.close(code=code)
 
     async def stop(self) -> None:
-        self._writer.cancel()
-        await asyncio.gather(self._writer, return_exceptions=True)
+        await end_tasks((self._writer,))
 
     async def _write(self) -> None:
         while True:

@@ -42,7 +42,8 @@ async def _run(settings: RehearsalSettings, duration_s: float | None, as_json: b
     try:
         _say_where(server, as_json)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), duration_s)
+            async with asyncio.timeout(duration_s):
+                await stop.wait()
     finally:
         await server.__aexit__(None, None, None)
     return _reckon(server.audit(), as_json)

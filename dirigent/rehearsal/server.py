@@ -13,6 +13,7 @@ from dirigent.rehearsal.rest import Rest
 from dirigent.rehearsal.settings import RehearsalSettings
 from dirigent.rehearsal.streams import Streams
 from dirigent.rehearsal.venue import Venue
+from services.tasks import end_tasks
 
 _GOODBYE_S = 0.5
 
@@ -49,18 +50,16 @@ class Rehearsal:
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        faults = await end_tasks(self._tasks)
         self._rest.close()
         self.venue.users.close()
         await self._streams.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self.venue.save(even_unchanged=True)
-        for outcome in ended:
-            if isinstance(outcome, Exception):
-                raise outcome
+        for fault in faults:
+            if fault is not None:
+                raise fault
 
     @property
     def url(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from run_realtime_trading import Exchange, watch_symbol
 from services.messages import OrderReport, OrderRequest
+from services.tasks import end_tasks
 from services.trading_orchestrator import TradingOrchestrator
 
 
@@ -39,9 +40,7 @@ class Feeds:
                 task.result()
 
     async def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
 
     async def watch_ticker(self, symbol: str) -> Mapping[str, Any]:
         while symbol not in self._traded:

@@ -24,6 +24,7 @@ from services.signal_aggregation import WeightedStrategy
 from services.strategies.base import StrategyError
 from services.strategy_changes import WANTED, fact_name
 from services.swapping import Swapper, Terms
+from services.tasks import end_tasks
 from services.turns.turn import Turn
 
 CONFIGURED = "configured"
@@ -170,10 +171,7 @@ class Swaps:
 
     async def end(self) -> None:
         """Swaps that are under way begin anew at the next start."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
 
 
 def made(choices: Sequence[StrategyChoice]) -> list[WeightedStrategy]:

@@ -11,6 +11,7 @@ from dirigent.swapping.swaps import Swaps, made
 from services.strategies import catalogue
 from services.strategies.base import StrategyError
 from services.swapping import Terms
+from services.tasks import end_tasks
 
 LOOK_S = 0.5
 """The pause between two looks. A file counts as saved when two looks find it the same."""
@@ -35,9 +36,7 @@ class Watcher:
                 await self.look()
                 await asyncio.sleep(LOOK_S)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await end_tasks(self._tasks)
 
     async def look(self) -> list[str]:
         """Begins the swaps of the pairs whose file was saved; returns those pairs."""

@@ -63,7 +63,8 @@ class Reconciler:
         """Reconciles every `every_s` seconds and on request, until cancelled. A failed question ends only its round."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_wanted.wait(), every_s)
+                async with asyncio.timeout(every_s):
+                    await self._is_wanted.wait()
             self._is_wanted.clear()
             await self.reconcile_if_answered()
 

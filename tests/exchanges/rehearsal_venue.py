@@ -40,7 +40,8 @@ class RehearsalVenue:
         connected = asyncio.Event()
         self.exchange.when_reports_were_missed(connected.set)
         first = asyncio.create_task(self.exchange.watch_orders())
-        await asyncio.wait_for(connected.wait(), 10)
+        async with asyncio.timeout(10):
+            await connected.wait()
         first.cancel()
 
     async def close(self) -> None:

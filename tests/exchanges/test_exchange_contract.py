@@ -266,7 +266,8 @@ async def test_a_fill_of_a_resting_order_is_pushed(tell: Tell) -> None:
     venue = await tell(Story(["10", "9.50", "9.50"]))
     await venue.exchange.create_order(order("buy", "1", "9.50"))
     await venue.step()
-    pushed = await asyncio.wait_for(venue.exchange.watch_orders(), timeout=5)
+    async with asyncio.timeout(5):
+        pushed = await venue.exchange.watch_orders()
     assert pushed[-1] == await look_up(venue)
     assert pushed[-1].status is OrderStatus.CLOSED
 

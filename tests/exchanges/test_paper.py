@@ -167,7 +167,8 @@ async def test_an_order_whose_answer_was_lost_is_in_the_book(tmp_path: Path) -> 
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    pushed = await asyncio.wait_for(exchange.watch_orders(), timeout=5)
+    async with asyncio.timeout(5):
+        pushed = await exchange.watch_orders()
     assert await exchange.fetch_order("a1", SYMBOL) == pushed[-1]
     await exchange.close()
 

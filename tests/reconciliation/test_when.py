@@ -112,3 +112,18 @@ async def test_what_is_in_motion_is_not_compared(tmp_path: Path) -> None:
         await desk.reconcile()
         assert desk.position().state == "open"
         desk.books_are_equal()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_stop_in_the_moment_of_a_request_is_not_lost(tmp_path: Path, turns: int) -> None:
+    """A stop that is swallowed is waited for for ever: whichever comes first, whatever lies between."""
+    async with traded(tmp_path) as desk:
+        running = asyncio.create_task(desk.reconciler.run(3600))
+        await asyncio.sleep(0.01)
+        desk.reconciler.request()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        _, late = await asyncio.wait([running], timeout=2)
+        running.cancel()
+        assert late == set()

@@ -100,7 +100,8 @@ async def test_a_removed_pair_waits_for_its_price_and_goes_on_when_it_is_back(tm
         assert not feed.done()
         again = {**EXTERNAL, "symbol": BTC}
         assert (await held.command("pairs-add", pairs=[again])).outcome == "done"
-        assert (await asyncio.wait_for(feed, 5))["symbol"] == BTC
+        async with asyncio.timeout(5):
+            assert (await feed)["symbol"] == BTC
         await held.tick(BTC, "100")
         assert await held.buy(BTC, "one")
 

@@ -65,7 +65,8 @@ class Books:
             return
         serve(f"order book {symbol}")
         try:
-            await asyncio.wait_for(exchange.un_watch_order_book(symbol), _UNWATCHED_WITHIN_S)
+            async with asyncio.timeout(_UNWATCHED_WITHIN_S):
+                await exchange.un_watch_order_book(symbol)
         except Exception as error:  # ccxt raises what its transport raises; what still comes is not looked at
             logger.bind(event="book_not_unwatched", symbol=symbol, error=repr(error)).debug(
                 "book_not_unwatched"

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from time import time
 from typing import Any
 
@@ -14,6 +13,7 @@ from services.exchanges.ccxt_exchange.capabilities import Capabilities, capabili
 from services.exchanges.ccxt_exchange.instance import GrowingNonces, mannered_class
 from services.exchanges.ccxt_exchange.questions import Questions
 from services.messages import QueryFailed
+from services.tasks import end_tasks
 
 RECV_WINDOW_MS = 5_000
 """Short, so that a late request is refused soon; ccxt's own is ten seconds on some exchanges."""
@@ -100,9 +100,7 @@ class Clients:
             return
         self._closed = True
         if self._resync is not None:
-            self._resync.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._resync
+            await end_tasks((self._resync,))
         await asyncio.gather(self.orders.close(), self.queries.close(), self.market_data.close())
 
 

@@ -21,6 +21,7 @@ from services.exchanges.ccxt_exchange.polling import Ask, Polling, plainly
 from services.messages import QueryFailed
 from services.order_book import BookLevels
 from services.ports import Clock
+from services.tasks import end_tasks
 
 STREAM_FAILURES_MAX = 3
 """So many failures in a row without a price in between, and the symbol is polled until its stream speaks again."""
@@ -135,9 +136,7 @@ class Feeds:
     async def close(self) -> None:
         """Ends the tasks and wakes who waits; the exchange instance is closed by who opened it."""
         self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await asyncio.gather(self.polling.close(), self.watchdog.close())
         for feed in self.feeds.values():
             feed.arrived.set()

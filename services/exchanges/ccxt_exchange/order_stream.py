@@ -18,6 +18,7 @@ from services.exchanges.ccxt_exchange.connections import Connections, serve
 from services.exchanges.ccxt_exchange.feeds import Source
 from services.exchanges.ccxt_exchange.outcomes import words_of
 from services.messages import OrderReport, OrderStatus, QueryFailed
+from services.tasks import end_tasks
 
 ORDERS = "orders"
 SUBSCRIBED_WITHIN_S = 10.0
@@ -105,9 +106,7 @@ class OrderStream:
 
     async def close(self) -> None:
         self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         self._arrived.set()
 
     def _begin(self) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from loguru import logger
 
+from services.tasks import end_tasks
+
 _PAUSE_MAX_S = 30.0
 
 Answered = Callable[[str, Mapping[str, Any]], None]
@@ -34,8 +36,7 @@ class Polling:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks((self._task,))
 
     async def fetch(self, symbol: str) -> Mapping[str, Any]:
         """One symbol's price now. Raises what ccxt raises."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from services.tasks import end_tasks
+
 if TYPE_CHECKING:
     from services.exchanges.ccxt_exchange.feeds import Feed, Feeds
 
@@ -38,10 +40,7 @@ class Watchdog:
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        tasks = [task for task in (self._task, *self._asking.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(task for task in (self._task, *self._asking.values()) if task is not None)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -85,7 +84,8 @@ class Watchdog:
     async def _ask(self, feed: "Feed") -> dict[str, Any] | None:
         """None when it is not answered soon."""
         try:
-            answer = await asyncio.wait_for(self._feeds.polling.fetch(feed.symbol), _ANSWER_WITHIN_S)
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                answer = await self._feeds.polling.fetch(feed.symbol)
         except Exception as error:  # ccxt raises what its transport raises: no answer
             logger.bind(event="price_not_told", symbol=feed.symbol, error=repr(error)).debug("price_not_told")
             return None

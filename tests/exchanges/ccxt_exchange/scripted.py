@@ -64,7 +64,8 @@ class ScriptedServer:
 
     async def until_heard(self, route: str) -> None:
         while not self.requests(route):
-            await asyncio.wait_for(self._arrived.wait(), 5)
+            async with asyncio.timeout(5):
+                await self._arrived.wait()
             self._arrived.clear()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:

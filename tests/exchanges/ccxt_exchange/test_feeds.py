@@ -62,7 +62,8 @@ async def test_of_a_burst_the_newest_is_taken_and_none_before_it() -> None:
             assert heard in ("2", "3")
             heard = await price(made)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(made.watch_ticker(BTC), 0.05)
+            async with asyncio.timeout(0.05):
+                await made.watch_ticker(BTC)
 
 
 async def test_bid_and_ask_are_streamed_too() -> None:
@@ -258,7 +259,8 @@ async def test_who_gives_up_waiting_harms_nothing() -> None:
     async with streams() as server, feeds(server) as made:
         for _ in range(3):
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(made.watch_ticker(BTC), 0.02)
+                async with asyncio.timeout(0.02):
+                    await made.watch_ticker(BTC)
         await server.subscribed()
         await server.push("1")
         assert await price(made) == "1"

@@ -154,7 +154,8 @@ async def test_a_drop_while_nobody_waits_is_noticed() -> None:
     async with streams() as server, reports(server) as made:
         made.when_reports_were_missed(lambda: gaps.append(1))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(made.watch_orders(), 0.01)
+            async with asyncio.timeout(0.01):
+                await made.watch_orders()
         await server.users()
         await until(lambda: len(gaps) == 1)
         await server.drop()
@@ -164,7 +165,8 @@ async def test_a_drop_while_nobody_waits_is_noticed() -> None:
 async def test_a_first_wait_that_is_cut_short_leaves_the_stream_alive() -> None:
     async with streams() as server, reports(server) as made:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(made.watch_orders(), 0.001)
+            async with asyncio.timeout(0.001):
+                await made.watch_orders()
         waiting = asyncio.create_task(heard(made))
         await server.users()
         await server.push_user(event("NEW"))
@@ -227,7 +229,8 @@ async def test_without_a_stream_questions_find_what_became_of_each_order() -> No
         books.answers = False
         books.orders["d1"] = replace(order, status=OrderStatus.CANCELED)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(made.watch_orders(), 0.1)
+            async with asyncio.timeout(0.1):
+                await made.watch_orders()
         books.answers = True
         (ended,) = await heard(made)
         assert (ended.client_order_id, ended.status) == ("d1", OrderStatus.CANCELED)

@@ -60,7 +60,8 @@ async def test_who_gives_up_while_waiting_costs_nobody_anything() -> None:
     waiting = [asyncio.ensure_future(throttle(50)) for _ in range(10)]
     for future in waiting:
         future.cancel()
-    await asyncio.wait_for(throttle(1), 0.5)
+    async with asyncio.timeout(0.5):
+        await throttle(1)
     assert throttle.waiting == 0
 
 
@@ -76,7 +77,8 @@ async def test_a_window_takes_its_weight_at_once_and_then_waits() -> None:
 
 async def test_without_a_limit_nobody_waits() -> None:
     throttle = PriorityThrottle({"rateLimit": 0})
-    await asyncio.wait_for(asyncio.gather(*(throttle(1) for _ in range(500))), 1)
+    async with asyncio.timeout(1):
+        await asyncio.gather(*(throttle(1) for _ in range(500)))
 
 
 @pytest.mark.parametrize("priority", Priority)
