@@ -1,12 +1,19 @@
 """How the daemon ends: on a signal, on a second one, after so many seconds or prices."""
 
+import asyncio
 import signal
 import time
 from pathlib import Path
 
+import pytest
+
+from dirigent import companions
+from dirigent import daemon as engine
+from dirigent.configuration.settings import load_settings
 from dirigent.proofs.death.book_keeping import repeated_intents
 from dirigent.proofs.death.configurations import Market, restless
 from dirigent.proofs.death.daemons import Daemon, Place, trading, wait_until
+from dirigent.running import Limits, Run
 from services.exchanges.paper_file import audit
 
 SLOW = Market(latency_ms_min=400, latency_ms_max=400)
@@ -63,3 +70,24 @@ def test_a_signal_stops_it_while_it_still_asks_the_exchange(tmp_path: Path) -> N
         assert time.monotonic() - asked_s < 5
         assert not daemon.is_trading()
         assert "stopped: 0 orders stay at the exchange" in daemon.said
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_comparison_asked_for_in_the_moment_of_the_stop_does_not_hold_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    async def ask_at_the_stop(run: Run) -> None:
+        await run.stop.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        run.reconciler.request()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(companions, "OPTIONAL", (*companions.OPTIONAL, ask_at_the_stop))
+    pairs = [{"symbol": "BTC/USDT", "strategy": "external"}]
+    settings = load_settings(
+        (), {"mode": "paper", "database": str(tmp_path / "engine.sqlite"), "pairs": pairs}, {}
+    )
+    began_s = time.monotonic()
+    assert engine.run(settings, Limits(ticks=1)) == 0
+    assert time.monotonic() - began_s < 5

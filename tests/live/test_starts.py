@@ -1,7 +1,5 @@
 """A start in the middle of faults: what is garbled is asked for again, and an exchange that is silent is named."""
 
-import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -47,21 +45,6 @@ def settings_on(server: Rehearsal, directory: Path) -> Settings:
     return load_settings((), overrides, {})
 
 
-@pytest.fixture
-def no_endless_wait() -> Iterator[None]:
-    def ring(*_: object) -> None:
-        raise TimeoutError("the run did not end in a minute")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(60)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-@pytest.mark.usefixtures("no_endless_wait")
 def test_a_start_outlasts_a_wait_that_the_exchange_asks_for(tmp_path: Path) -> None:
     with rehearsing(RehearsalSettings()) as beside:
         beside.do(lambda server: server.arm("rate_limited", on=BALANCE))
