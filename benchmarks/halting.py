@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +38,7 @@ def _halts() -> str:
                 started_s = time.monotonic()
                 given = commands.give(place.database, ("halt", "resume")[number % 2], {}, "benchmark")
                 wait_until(
-                    lambda identity=given.id: commands.answer_to(place.database, identity) is not None,  # type: ignore[misc]
+                    partial(_is_answered, place.database, given.id),
                     lambda: f"no answer: {daemon.said}",
                     daemon.process,
                 )
@@ -66,6 +67,10 @@ def _entries(database: Path) -> tuple[int, int]:
             in_all += 1
             while_halted += halted
     return while_halted, in_all
+
+
+def _is_answered(database: Path, command_id: str) -> bool:
+    return commands.answer_to(database, command_id) is not None
 
 
 async def _looks() -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from dirigent import companions, daemon
 from dirigent.configuration.settings import load_settings
 from dirigent.logging_setup import configure_logging
+from dirigent.proofs.methods import replace_method
 from dirigent.running import Limits, Run
 from services.trading_orchestrator import TradingOrchestrator
 
@@ -39,7 +40,7 @@ def main(configuration: str, result: str, seconds: str) -> int:
             ended_ns = monotonic_ns()
             lateness.extend((ended_ns - started_ns - int(TIMER_S * 1e9), ended_ns))
 
-    TradingOrchestrator.process_market_tick = timed  # type: ignore[method-assign]
+    replace_method(TradingOrchestrator, "process_market_tick", timed)
     companions.OPTIONAL = (*companions.OPTIONAL, watch_timer)
     code = daemon.run(settings, Limits(duration_s=float(seconds)))
     for name, values in (("ticks", ticks), ("timer", lateness)):

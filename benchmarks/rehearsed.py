@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.bench_engine import quantile
 from dirigent.configuration.settings import Settings, load_settings
 from dirigent.proofs.death.daemons import Daemon, Place, wait_until
+from dirigent.proofs.methods import replace_method
 from dirigent.proofs.rehearsed.beside import Beside, rehearsing
 from dirigent.proofs.rehearsed.configurations import OPTIONS, SYMBOLS
 from dirigent.rehearsal.server import Rehearsal
@@ -74,7 +76,7 @@ async def _recovery(beside: Beside) -> str:
             for _ in range(DISCONNECTS):
                 await asyncio.sleep(1)
                 cut_s = beside.do(_cut_all)
-                await _until(lambda cut_s=cut_s: _all_after(heard, cut_s))  # type: ignore[misc]
+                await _until(partial(_all_after, heard, cut_s))
                 took_s += [at_s - cut_s for at_s in heard.at_s.values()]
                 asked_s.append(min(at_s for at_s in heard.gaps_s if at_s > cut_s) - cut_s)
             await end_tasks(tasks)
@@ -147,6 +149,6 @@ def _silence_all(server: Rehearsal) -> float:
     def nothing(*_: object) -> None:
         pass
 
-    server.venue.feeds.told = nothing  # type: ignore[method-assign, assignment]
-    server.venue.feeds.told_all = nothing  # type: ignore[method-assign]
+    replace_method(server.venue.feeds, "told", nothing)
+    replace_method(server.venue.feeds, "told_all", nothing)
     return time.monotonic()

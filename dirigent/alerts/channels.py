@@ -137,7 +137,7 @@ def open_channels(
 
 
 def _masked_address(notifier: "NotifyBase") -> str:
-    masked: str = notifier.url(privacy=True)  # type: ignore[no-untyped-call]
+    masked: str = notifier.url(privacy=True)  # type: ignore[no-untyped-call]  # apprise says no type here
     return masked
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dirigent.command_line import main
+from dirigent.proofs.methods import replace_method
 from fsm.commit import CommitBatch
 from persistence.store import SqliteStore
 from persistence.transactions import Transactions, Write
@@ -51,7 +52,7 @@ def _around_full_transaction(*, before: Pass, inside: Pass, after: Pass) -> None
         run(self, then_inside, on_disk=True)
         after()
 
-    Transactions.run = dying  # type: ignore[method-assign]
+    replace_method(Transactions, "run", dying)
 
 
 def _nothing() -> None:
@@ -77,7 +78,7 @@ def _before_send(passed: Pass) -> None:
         passed()
         return await create(self, request)
 
-    PaperExchange.create_order = dying  # type: ignore[method-assign]
+    replace_method(PaperExchange, "create_order", dying)
 
 
 def _after_answer(passed: Pass) -> None:
@@ -88,7 +89,7 @@ def _after_answer(passed: Pass) -> None:
         passed()
         return report
 
-    PaperExchange.create_order = dying  # type: ignore[method-assign]
+    replace_method(PaperExchange, "create_order", dying)
 
 
 def _after(method: str) -> Callable[[Pass], None]:
@@ -118,7 +119,7 @@ def _around_record(*, before: Pass, after: Pass) -> None:
         if has_fills:
             after()
 
-    SqliteStore.commit = dying  # type: ignore[method-assign]
+    replace_method(SqliteStore, "commit", dying)
 
 
 def _before_record(passed: Pass) -> None:

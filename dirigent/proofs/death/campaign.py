@@ -1,7 +1,6 @@
 """All proofs of death, one after the other, in a folder that goes away."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,9 +10,7 @@ from dirigent.proofs.death.copies import CopyReport, copy_without_log
 from dirigent.proofs.death.killing import Toll, kill_at_boundaries, kill_at_random
 from dirigent.proofs.death.power import PowerReport, cut_the_power
 from dirigent.proofs.death.rivals import RivalryReport, start_two_at_once
-
-LANES = 2
-"""Accounts that live and die side by side."""
+from dirigent.proofs.lanes import killed_in_lanes, new_folder
 
 Told = Callable[[str], None]
 
@@ -77,34 +74,13 @@ def run_campaign(sizes: Sizes, seed: int, told: Told) -> Campaign:
     """Raises DaemonFault when a process did what none may: end by itself, or not begin."""
     with TemporaryDirectory(prefix="dirigent-death-") as name:
         folder = Path(name)
-        tolls = _random_kills(folder, sizes.kills, seed, told)
+        tolls = killed_in_lanes(folder, sizes.kills, seed, told, kill_at_random)
         told("each boundary")
-        boundaries = kill_at_boundaries(_folder(folder, "boundaries"), seed, lambda _: None)
+        boundaries = kill_at_boundaries(new_folder(folder, "boundaries"), seed, lambda _: None)
         told("power")
         power = cut_the_power(folder / "power", sizes.power_deaths, sizes.cuts, seed)
         told("two daemons at once")
-        rivalry = start_two_at_once(_folder(folder, "rivals"), sizes.rounds, seed)
+        rivalry = start_two_at_once(new_folder(folder, "rivals"), sizes.rounds, seed)
         told("copies without a log")
         copies = copy_without_log(folder / "copies", seed)
     return Campaign(tolls, boundaries, power, rivalry, copies)
-
-
-def _random_kills(folder: Path, kills: int, seed: int, told: Told) -> list[Toll]:
-    """Split between the lanes; each lane draws from a seed of its own."""
-    done = [0] * LANES
-
-    def live(lane: int) -> Toll:
-        def count(number: int) -> None:
-            done[lane] = number
-            told(f"{sum(done)} of {kills} kills")
-
-        share = kills // LANES + (lane < kills % LANES)
-        return kill_at_random(_folder(folder, f"lane{lane}"), share, seed * LANES + lane, count)
-
-    with ThreadPoolExecutor(LANES) as lanes:
-        return list(lanes.map(live, range(min(LANES, kills))))
-
-
-def _folder(parent: Path, name: str) -> Path:
-    (parent / name).mkdir()
-    return parent / name

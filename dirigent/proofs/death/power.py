@@ -17,6 +17,7 @@ from dirigent.proofs.death.daemons import Daemon, Place, wait_until
 from dirigent.proofs.death.remains import copy_place
 from dirigent.proofs.death.settling import settled_differences
 from dirigent.proofs.death.wal import LogState, log_state, open_index, read_index, wal_end
+from dirigent.proofs.methods import replace_method
 from fsm.commit import StoreError
 from persistence import queries
 from persistence.store import SqliteStore
@@ -125,7 +126,7 @@ def _note_syncs(note: Path) -> None:
                 index = open_index(Path(row[2]))
             read_index(index).write(note)
 
-    Transactions.run = noting  # type: ignore[method-assign]
+    replace_method(Transactions, "run", noting)
 
 
 if __name__ == "__main__":

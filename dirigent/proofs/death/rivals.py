@@ -27,12 +27,7 @@ def start_two_at_once(directory: Path, rounds: int, seed: int) -> RivalryReport:
     for number in range(1, rounds + 1):
         logs = [directory / f"daemon{number}{side}.log" for side in "ab"]
         with Daemon(place, log=logs[0]) as one, Daemon(place, log=logs[1]) as other:
-            pair = (one, other)
-            wait_until(
-                lambda pair=pair: any(d.process.poll() is not None for d in pair),  # type: ignore[misc]
-                lambda pair=pair: f"both live: {pair[0].said} {pair[1].said}",  # type: ignore[misc]
-            )
-            loser, winner = (one, other) if one.process.poll() is not None else (other, one)
+            loser, winner = _loser_and_winner(one, other)
             codes.append(loser.wait())
             if codes[-1] != REFUSED or "is using it; stop that engine first" not in loser.said:
                 wrong.append(f"round {number}: the loser ended with {codes[-1]}: {loser.said}")
@@ -41,3 +36,11 @@ def start_two_at_once(directory: Path, rounds: int, seed: int) -> RivalryReport:
             winner.wait_until_trading()
             winner.kill()
     return RivalryReport(rounds, codes, wrong + settled_differences(place, market))
+
+
+def _loser_and_winner(one: Daemon, other: Daemon) -> tuple[Daemon, Daemon]:
+    wait_until(
+        lambda: one.process.poll() is not None or other.process.poll() is not None,
+        lambda: f"both live: {one.said} {other.said}",
+    )
+    return (one, other) if one.process.poll() is not None else (other, one)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from dirigent.configuration.sample import literal
+from dirigent.proofs.methods import replace_method
 from dirigent.rehearsal.chaos import Chaos
 from dirigent.rehearsal.server import Rehearsal
 from dirigent.rehearsal.settings import RehearsalSettings
@@ -59,7 +60,7 @@ class Beside:
             def tick(symbol: str) -> None:
                 venue.move_to(symbol, venue.desk.point(symbol).last)
 
-            venue.tick = tick if is_still else self._usual_tick  # type: ignore[method-assign]
+            replace_method(venue, "tick", tick if is_still else self._usual_tick)
 
         self.do(change)
 

@@ -2,18 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from dirigent.proofs.lanes import killed_in_lanes, new_folder
 from dirigent.proofs.rehearsed.killing import Toll, kill_at_random
 from dirigent.proofs.rehearsed.ordering import OrdersReport, order_under_faults
 from dirigent.proofs.rehearsed.soaking import SoakReport, soak
-
-LANES = 2
-"""Accounts that live and die side by side, each on an exchange of its own."""
 
 Told = Callable[[str], None]
 
@@ -99,32 +96,12 @@ def run_campaign(sizes: Sizes, seed: int, told: Told) -> Campaign:
     with TemporaryDirectory(prefix="dirigent-rehearsed-") as name:
         folder = Path(name)
         if sizes.kills:
-            campaign.tolls = _kills(folder, sizes.kills, seed, told)
+            campaign.tolls = killed_in_lanes(folder, sizes.kills, seed, told, kill_at_random)
         if sizes.orders:
-            place = _folder(folder, "orders")
+            place = new_folder(folder, "orders")
             campaign.orders = order_under_faults(
                 place, sizes.orders, seed, lambda count: told(f"{count} of {sizes.orders} orders")
             )
         if sizes.soak_s:
-            campaign.soak = soak(_folder(folder, "soak"), sizes.soak_s, seed, told)
+            campaign.soak = soak(new_folder(folder, "soak"), sizes.soak_s, seed, told)
     return campaign
-
-
-def _kills(folder: Path, kills: int, seed: int, told: Told) -> list[Toll]:
-    done = [0] * LANES
-
-    def live(lane: int) -> Toll:
-        def count(number: int) -> None:
-            done[lane] = number
-            told(f"{sum(done)} of {kills} kills")
-
-        share = kills // LANES + (lane < kills % LANES)
-        return kill_at_random(_folder(folder, f"lane{lane}"), share, seed * LANES + lane, count)
-
-    with ThreadPoolExecutor(LANES) as lanes:
-        return list(lanes.map(live, range(min(LANES, kills))))
-
-
-def _folder(parent: Path, name: str) -> Path:
-    (parent / name).mkdir()
-    return parent / name

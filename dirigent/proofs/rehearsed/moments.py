@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dirigent.proofs.methods import replace_method
 from dirigent.proofs.rehearsed.beside import Beside
 from dirigent.rehearsal.server import Rehearsal
 
@@ -77,9 +78,9 @@ class Moments:
             self._passed(ORDER_ASKED_FOR)
             return found
 
-        venue.place = placing  # type: ignore[method-assign, assignment]
-        desk.cancel = cancelling  # type: ignore[method-assign, assignment]
-        desk.find = finding  # type: ignore[method-assign, assignment]
+        replace_method(venue, "place", placing)
+        replace_method(desk, "cancel", cancelling)
+        replace_method(desk, "find", finding)
 
     def _passed(self, moment: str) -> None:
         due = self._due

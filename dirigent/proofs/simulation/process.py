@@ -42,7 +42,7 @@ class Process:
         commander: Commander | None = None,
     ) -> None:
         self.world = world
-        self.loop = VirtualLoop(world.current_us, self._note_fault)  # type: ignore[abstract]
+        self.loop = VirtualLoop(world.current_us, self._note_fault)  # type: ignore[abstract]  # has what is used
         self.loop.enter()
         self._disk = disk
         self._stream = outside[1]

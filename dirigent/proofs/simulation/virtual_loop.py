@@ -20,6 +20,7 @@ class ProcessDied(SystemExit):
 class VirtualLoop(asyncio.AbstractEventLoop):
     """The loop of one simulated process. Whoever owns it says when its next callback runs and what time it is.
 
+    It has what the engine calls and no more, so it stays abstract to a type checker: no files, no sockets, no threads.
     One that is dropped with callbacks in it is a process that died: nothing of it ever runs again.
     """
 
@@ -103,7 +104,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
 
-    def create_task(  # type: ignore[override]
+    def create_task(  # type: ignore[override]  # newer Pythons pass more
         self, coro: Coroutine[Any, Any, _T], *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[_T]:
         return asyncio.Task(coro, loop=self, name=name or "task")

@@ -172,8 +172,10 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     merged = dict(below)
     for key, value in above.items():
         held = merged.get(key)
-        both = isinstance(held, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(held, value) if both else value  # type: ignore[arg-type]
+        if isinstance(held, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(held, value)
+        else:
+            merged[key] = value
     return merged
 
 

@@ -57,7 +57,10 @@ class GrowingNonces:
 
 
 class _Manners:
-    """Goes before the exchange's class; its names are ccxt's where it overrides, and ours begin with `dirigent_`."""
+    """Goes before the exchange's class; its names are ccxt's where it overrides, and ours begin with `dirigent_`.
+
+    `super()` is ccxt's class, which is known at run time alone: mypy cannot see it.
+    """
 
     dirigent_is_closed = False
     dirigent_nonces: GrowingNonces | None = None
@@ -65,23 +68,23 @@ class _Manners:
     def open(self: Any, lazy: bool = False) -> None:
         if self.dirigent_is_closed:
             raise library.errors().ExchangeClosedByUser(f"{self.id} is closed")
-        super().open(lazy)  # type: ignore[misc]
+        super().open(lazy)  # type: ignore[misc]  # ccxt's
 
     async def close(self: Any, *arguments: Any, **named: Any) -> None:
         self.dirigent_is_closed = True
         self.throttler.close(library.errors().ExchangeClosedByUser(f"{self.id} is closed"))
-        await super().close(*arguments, **named)  # type: ignore[misc]
+        await super().close(*arguments, **named)  # type: ignore[misc]  # ccxt's
 
     def client(self: Any, url: str) -> Any:
         if self.dirigent_is_closed:
             raise library.errors().ExchangeClosedByUser(f"{self.id} is closed")
-        return super().client(url)  # type: ignore[misc]
+        return super().client(url)  # type: ignore[misc]  # ccxt's
 
     def init_throttler(self: Any, cost: Any = None) -> None:
         self.throttler = PriorityThrottle(self.tokenBucket)
 
     def nonce(self: Any) -> Any:
-        number = super().nonce()  # type: ignore[misc]
+        number = super().nonce()  # type: ignore[misc]  # ccxt's
         return number if self.dirigent_nonces is None else self.dirigent_nonces.next(int(number))
 
     async def fetch(self: Any, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
@@ -91,7 +94,7 @@ class _Manners:
             answer.requests += 1
             answer.writes += method != "GET"
             answer.status, answer.headers, answer.body = 0, {}, None
-        body = await super().fetch(url, method, headers, body)  # type: ignore[misc]
+        body = await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
         if answer is not None:
             answer.body = body
         return body
@@ -102,7 +105,7 @@ class _Manners:
         answer = _answer.get()
         if answer is not None:
             answer.status, answer.headers = int(code), dict(headers)
-        return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]
+        return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]  # ccxt's
 
 
 @cache
