@@ -23,9 +23,8 @@ from fsm.pair import SIGNALLED
 from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.records import Fill, OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
 from services.deals.pair_coordination import accept_signal
-from services.messages import Balance, MarketRules, OrderReport, OrderRequest, PairRules, Signal
-from services.state_management import OrderNews, Work
-from services.turns.turn import Effect, LookUp
+from services.messages import Balance, MarketRules, OrderNews, OrderReport, OrderRequest, PairRules, Signal
+from services.turns.turn import Effect, LookUp, Work
 
 SYMBOL = "ADA/USDT"
 SIGNAL = Signal("s1", SYMBOL, "buy", 1.0, "explored", NOW_MS, ARMED_MS)

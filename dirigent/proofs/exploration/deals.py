@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from dirigent.proofs.exploration.venue import WAITING, WINDOWS_MAX, Truth, once_ended
+from dirigent.proofs.exploration.venue import WINDOWS_MAX, Truth
 from fsm.order import (
     CANCEL_REFUSED,
     ORDER,
@@ -14,13 +14,12 @@ from fsm.order import (
     ORDER_ACCEPTED,
     ORDER_REJECTED,
     OUTCOME_LOST,
-    UNKNOWN,
 )
-from fsm.position import IDLE, ORDERING, POSITION, SIGNALLED
-from fsm.records import OrderRecord, PositionRecord, Record
+from fsm.position import POSITION
+from fsm.records import OrderRecord, PositionRecord
 from fsm.table import DEADLINE_PASSED
-from fsm.values import ZERO, Leg
-from services.deals.order_ids import order_id, position_id
+from fsm.values import Leg
+from services.deals.order_ids import position_id
 
 TAG = "aaaaa"
 NOW_MS = 1_000_000_000
@@ -45,7 +44,6 @@ _ANSWERS = (ORDER_ACCEPTED, ORDER_REJECTED, CANCEL_REFUSED, OUTCOME_LOST, ORDER_
 for _state in ENDED_ORDER:
     for _answer in _ANSWERS:
         assert ORDER.why_ignored(_state, _answer), f"{_state} + {_answer}: `once_ended` no longer holds"
-_ENTERING = frozenset({IDLE, SIGNALLED, ORDERING})
 
 
 class Ticket(NamedTuple):
@@ -87,118 +85,9 @@ def canonical_id(number: int = 1) -> str:
     return position_id(TAG, number)
 
 
-_LEVELLED: dict[str, PositionRecord | OrderRecord] = {}
-_TEXT_OF: dict[int, str] = {}
-"""Of each levelled record, by identity, everything that decides; there are a few thousand of them."""
-
-
-def level(position: PositionRecord, tickets: Iterable[Ticket]) -> Deal:
-    """The deal with everything removed that decides nothing, and its orders numbered anew where that is free."""
-    levelled = [_levelled_ticket(ticket) for ticket in tickets]
-    if len(levelled) > 1:
-        levelled.sort(key=lambda t: (not t.is_entry, t.record.attempt))
-    entries = [t for t in levelled if t.is_entry]
-    exits = levelled[len(entries) :]
-    entry_name, attempt = position.entry_order_id, position.entry_attempt
-    if position.state not in _ENTERING:
-        entries, entry_name = _renumbered(entry_name, Leg.ENTRY, entries)
-        attempt = len(entries)
-    exits, exit_name = _renumbered(position.exit_order_id, Leg.EXIT, exits)
-    names = (entry_name, exit_name, attempt, len(exits))
-    if id(position) not in _TEXT_OF or names != _names(position):
-        position = _levelled_position(position, names)
-    ordered = (*entries, *exits)
-    seen = [_TEXT_OF[id(position)]]
-    truths = []
-    for ticket in ordered:
-        truth = ticket.truth
-        seen.append(
-            f"{_TEXT_OF[id(ticket.record)]}{ticket.booked}{truth.creating == WAITING}{truth.answered_age}"
-        )
-        truths.append(str(tuple(truth)))
-    text = ";".join(seen)
-    return Deal(position, ordered, "|".join((text, *truths)), text, _summary_of(position, ordered))
-
-
-def _summary_of(position: PositionRecord, tickets: Iterable[Ticket]) -> Summary:
-    named = (position.entry_order_id, position.exit_order_id)
-    unknown = any(t.record.state == UNKNOWN and t.record.client_order_id in named for t in tickets)
-    return position.state, unknown
-
-
-def levelled(record: Record) -> Record:
-    """A committed record as every deal that it becomes part of will hold it."""
-    if isinstance(record, OrderRecord) and record.position_id == canonical_id():
-        return _levelled(record, sent_age(record))
-    if isinstance(record, PositionRecord) and record.id == canonical_id():
-        return _levelled_position(record, _names(record))
-    return record
-
-
-def _names(position: PositionRecord) -> tuple[str, str, int, int]:
-    return position.entry_order_id, position.exit_order_id, position.entry_attempt, position.exit_attempt
-
-
-def _levelled_position(position: PositionRecord, names: tuple[str, str, int, int]) -> PositionRecord:
-    position = position.copy()
-    position.entry_order_id, position.exit_order_id, position.entry_attempt, position.exit_attempt = names
-    position.version, position.reason, position.realized_pnl = 1, "", ZERO
-    position.high_water, position.closed_at_ms, position.created_at_ms = ZERO, None, NOW_MS
-    position.opened_at_ms = None if position.opened_at_ms is None else NOW_MS
-    position.due_at_ms = None if position.due_at_ms is None else ARMED_MS
-    position.exit_reason = "stop_loss" if position.exit_reason else ""
-    text = repr(_position_key(position))
-    known = _LEVELLED.setdefault(text, position)
-    assert isinstance(known, PositionRecord)
-    _TEXT_OF[id(known)] = text
-    return known
-
-
-def _levelled_ticket(ticket: Ticket) -> Ticket:
-    record, truth = ticket.record, ticket.truth
-    over = record.state in ENDED_ORDER and not truth.may_live
-    if over:
-        truth = once_ended(truth)
-    if id(record) not in _TEXT_OF or (over and sent_age(record) != WINDOWS_MAX):
-        record = _levelled(record, WINDOWS_MAX if over else sent_age(record))
-    if truth.answered_age is not None and truth.answered_age >= sent_age(record):
-        truth = truth._replace(answered_age=None)
-    return Ticket(record, tuple(sorted(ticket.booked)), truth)
-
-
-def _levelled(record: OrderRecord, age: int) -> OrderRecord:
-    record = record.copy()
-    record.version, record.reason, record.exchange_order_id = 1, "", ""
-    record.created_at_ms = NOW_MS
-    record.due_at_ms = None if record.due_at_ms is None else ARMED_MS
-    if record.state in ENDED_ORDER:
-        record.cancel_reason = ""
-    record.sent_at_ms = NOW_MS - age * WINDOW_MS
-    text = repr(_order_key(record))
-    known = _LEVELLED.setdefault(text, record)
-    assert isinstance(known, OrderRecord)
-    _TEXT_OF[id(known)] = text
-    return known
-
-
 def sent_age(record: OrderRecord) -> int:
     """How many windows ago the engine believes that the request left."""
     return min(-(-(NOW_MS - record.sent_at_ms) // WINDOW_MS), WINDOWS_MAX)
-
-
-def _renumbered(current: str, leg: Leg, tickets: list[Ticket]) -> tuple[list[Ticket], str]:
-    """The same orders as attempts 1, 2, ...: an attempt's number decides nothing beyond its difference from others."""
-    numbered, name = [], ""
-    for attempt, ticket in enumerate(tickets, 1):
-        record, identity = ticket.record, _NAMES[leg, attempt]
-        if record.client_order_id == current:
-            name = identity
-        if record.attempt != attempt:
-            record = record.copy()
-            record.client_order_id, record.attempt = identity, attempt
-            ticket = ticket._replace(record=_levelled(record, sent_age(record)))
-        numbered.append(ticket)
-    return numbered, name
 
 
 def renamed(deal: Deal, number: int) -> tuple[PositionRecord, tuple[Ticket, ...]]:
@@ -222,34 +111,3 @@ def under(
         record.position_id, record.client_order_id = new, record.client_order_id.replace(old, new)
         named.append(ticket._replace(record=record))
     return position, tuple(named)
-
-
-def _position_key(position: PositionRecord) -> tuple[object, ...]:
-    amounts = (position.bought, position.sold, position.quantity, position.dust)
-    money = (position.spent - PRICE * position.bought, position.received - PRICE * position.sold)
-    return (
-        position.state,
-        *map(str, (amount.normalize() for amount in (*amounts, *money))),
-        position.entry_attempt,
-        position.entry_order_id[len(canonical_id()) :],
-        position.exit_order_id[len(canonical_id()) :],
-        bool(position.exit_reason),
-        position.due_at_ms is not None,
-        position.opened_at_ms is not None,
-    )
-
-
-def _order_key(record: OrderRecord) -> tuple[object, ...]:
-    return (
-        record.client_order_id[len(canonical_id()) :],
-        record.state,
-        str(record.filled.normalize()),
-        str((record.cost - PRICE * record.filled).normalize()),
-        int(record.amount),
-        record.cancel_reason,
-        sent_age(record),
-        record.due_at_ms is not None,
-    )
-
-
-_NAMES = {(leg, attempt): order_id(canonical_id(), leg, attempt) for leg in Leg for attempt in range(1, 36)}

@@ -18,10 +18,9 @@ from dirigent.proofs.exploration.deals import (
     Summary,
     Ticket,
     canonical_id,
-    level,
-    levelled,
     under,
 )
+from dirigent.proofs.exploration.levels import Levels
 from dirigent.proofs.exploration.tellings import (
     Telling,
     reported,
@@ -70,6 +69,7 @@ class DealMoves:
         self.bounds = bounds
         self.bench = Bench(bounds.amount, bounds.amount_min, bounds.attempts)
         self.deals: dict[str, Deal] = {}
+        self._levels = Levels()
         self.cut = 0
         """Moves not followed, because they would have left more orders unsettled than the bounds allow."""
         self._inert: dict[str, bool] = {}
@@ -129,7 +129,7 @@ class DealMoves:
     def _with(self, deal: Deal, index: int, truth: Truth) -> Deal:
         tickets = list(deal.tickets)
         tickets[index] = tickets[index]._replace(truth=truth)
-        return self.known(level(deal.position, tickets))
+        return self.known(self._levels.level(deal.position, tickets))
 
     def _turn(self, label: str, deal: Deal, shared: Shared, others: Others, telling: Telling) -> Move:
         """What the engine does when it is told; asked once for all that it cannot tell apart."""
@@ -138,7 +138,7 @@ class DealMoves:
         if outcome is None:
             self.bench.load(shared, [deal, *self.examples_of(others)])
             outcome = self.bench.run([telling(self.bench)])
-            records = {key: levelled(record) for key, record in outcome.records.items()}
+            records = {key: self._levels.levelled(record) for key, record in outcome.records.items()}
             outcome = self._alike.setdefault(content_of(outcome, records), replace(outcome, records=records))
             self._outcomes[known] = outcome
         result = self._results.get((deal.key, id(outcome)))
@@ -167,11 +167,11 @@ class DealMoves:
         assert isinstance(position, PositionRecord)
         tickets = changed_tickets(held, outcome, before.id)
         breach = claims.breach_of_change(held, tickets, outcome)
-        changed = level(*under(position, tickets, canonical_id()))
+        changed = self._levels.level(*under(position, tickets, canonical_id()))
         breach = breach or claims.breach_of_state(changed)
         if not breach and held and self._is_beyond(changed):
             self.cut += 1
-            return self.known(level(before, held)), ""
+            return self.known(self._levels.level(before, held)), ""
         return self._settle(changed, breach)
 
     def _settle(self, deal: Deal, breach: str = "") -> tuple[Deal | None, str]:
@@ -180,7 +180,7 @@ class DealMoves:
             return self.known(deal), breach
         kept = [t for t in deal.tickets if not self._is_inert(deal, t)]
         if len(kept) != len(deal.tickets):
-            deal = level(deal.position, kept)
+            deal = self._levels.level(deal.position, kept)
         if not kept and deal.position.state in ENDED_POSITION:
             return None, claims.breach_at_end(deal)
         return self.known(deal), ""
@@ -232,7 +232,7 @@ class DealMoves:
             record.sent_at_ms -= WINDOW_MS
             truth = after_a_window(ticket.truth, record.state in LOOKED_UP)
             tickets.append(ticket._replace(record=record, truth=truth))
-        changed = level(deal.position, tickets)
+        changed = self._levels.level(deal.position, tickets)
         return self._settle(changed, claims.breach_of_state(changed))
 
     def died(self, deal: Deal, shared: Shared) -> Move:
@@ -244,13 +244,13 @@ class DealMoves:
 
     def _die(self, deal: Deal, shared: Shared) -> Move:
         tickets = [t._replace(truth=after_death(t.truth)) for t in deal.tickets]
-        survivor = level(deal.position, tickets)
+        survivor = self._levels.level(deal.position, tickets)
         outcome = self._restarts.get((survivor.seen, shared))
         if outcome is None:
             self.bench.load(shared, [survivor])
             outstanding = [t.record for t in survivor.tickets if t.record.state not in ENDED_ORDER]
             outcome = self.bench.run([restarted(record, self.bench) for record in outstanding])
-            records = {key: levelled(record) for key, record in outcome.records.items()}
+            records = {key: self._levels.levelled(record) for key, record in outcome.records.items()}
             outcome = self._restarts[survivor.seen, shared] = replace(outcome, records=records)
         after, breach = self._after(survivor, outcome)
         return Move("", after, self.bench.shared_after(shared, outcome), breach)

@@ -29,9 +29,17 @@ from fsm.order import ENGINE_RESTARTED
 from fsm.records import Fill, OrderRecord
 from fsm.values import ZERO
 from services.deals.exit_levels import Watch, watch_of
-from services.messages import CancelRefused, OrderRefused, OrderReport, OrderStatus, QueryFailed, Tick
-from services.state_management import OrderNews, Work
+from services.messages import (
+    CancelRefused,
+    OrderNews,
+    OrderRefused,
+    OrderReport,
+    OrderStatus,
+    QueryFailed,
+    Tick,
+)
 from services.trading_orchestrator import Decision
+from services.turns.turn import Work
 
 Telling = Callable[[Bench], Work]
 """Makes the mail of one turn on a bench that holds the deal."""

@@ -11,9 +11,8 @@ from dirigent.proofs.exploration.moves import DealMoves
 from fsm.pair import IDLE, ORDERING, SIGNALLED
 from fsm.permission import ACTIVE, RESUMED
 from fsm.values import ZERO
-from services.state_management import Work
 from services.trading_orchestrator import Decision
-from services.turns.turn import Turn
+from services.turns.turn import Turn, Work
 
 
 class World(NamedTuple):

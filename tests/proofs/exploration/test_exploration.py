@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from dirigent.command_line import main
 from dirigent.proofs.exploration import modular, search
 from dirigent.proofs.exploration.bounds import Bounds
-from dirigent.proofs.exploration.deals import level
 from dirigent.proofs.exploration.findings import Findings
+from dirigent.proofs.exploration.levels import Levels
 from dirigent.proofs.exploration.scenarios import Scenario, ScenarioError, play, read
 from dirigent.proofs.exploration.venue import (
     CANCELED,
@@ -99,9 +99,20 @@ def test_deals_that_differ_in_times_and_versions_alone_are_one() -> None:
     deal = exploration.moves.deals[born.world.deals[0]]
     position = deal.position.copy()
     position.version, position.created_at_ms, position.reason = 7, 5, "other words"
+    level = Levels().level
     assert level(position, deal.tickets).key == deal.key
     position.exit_reason = "force"
     assert level(position, deal.tickets).key != deal.key
+
+
+def test_what_was_explored_before_changes_nothing() -> None:
+    """Each exploration has positions of its own: how often an entry is tried is in them, and in the bounds."""
+    rules = set()
+    for attempts in (1, 2, 3):
+        exploration = Exploration(Bounds(intents=1, crashes=0, amount=1, attempts=attempts))
+        born = next(step for step in exploration.steps(exploration.start) if step.world.deals)
+        rules.add(exploration.moves.deals[born.world.deals[0]].position.rules)
+    assert len(rules) == 3
 
 
 def test_the_command_reports_states_edges_and_the_fixpoint() -> None:

@@ -17,8 +17,9 @@ from services import order_execution
 from services.deals import booking, deal_orders
 from services.deals.deal_orders import DealOrders
 from services.deals.order_ids import order_id
+from services.messages import OrderNews
 from services.order_execution import OrderExecutionService
-from services.state_management import OrderNews, StateManagementService
+from services.state_management import StateManagementService
 
 Patch = pytest.MonkeyPatch
 WORLDS_MAX = 20_000
