@@ -77,8 +77,8 @@ class BookWatch:
                 self.tasks[symbol] = asyncio.create_task(_kept_up(feed, symbol, book))
         for symbol, task in list(self.tasks.items()):
             if task.done() or symbol not in wanted:
-                del self.tasks[symbol]
                 (fault,) = await end_tasks((task,))
+                del self.tasks[symbol]
                 if fault is not None:
                     raise fault
                 await feed.unwatch_order_book(symbol)
