@@ -7,9 +7,8 @@ from typing import Protocol
 
 from loguru import logger
 
-from services.messages import FeedEnded
+from services.messages import FeedEnded, OrderNews
 from services.ports import OrderDesk, TickerFeed
-from services.state_management import OrderNews
 from services.tasks import end_tasks
 from services.trading_orchestrator import TradingOrchestrator
 

@@ -14,9 +14,8 @@ from persistence.store import SqliteStore
 from services.clocks import GivenClock
 from services.exchanges.paper import PaperExchange, PaperSettings
 from services.exchanges.price_point import PricePoint
-from services.messages import OrderReport, PairRules, RiskLimits
+from services.messages import OrderNews, OrderReport, PairRules, RiskLimits
 from services.resumption import resume
-from services.state_management import OrderNews
 
 START_MS = 1_700_000_000_000
 LIMITS = RiskLimits(max_open_deals=1_000_000, max_spread=None, max_price_jump=None)

@@ -14,7 +14,7 @@ from dirigent.proofs.death.configurations import Market, restless
 from dirigent.proofs.death.daemons import Place, trading, wait_until
 from dirigent.steering.helm import core_handlers
 from dirigent.steering.steering import Steering
-from persistence import commands, queries
+from persistence import commands, journal_queries, queries
 from persistence.commands import Inbox, inbox_path
 
 ROUNDS = 25
@@ -60,7 +60,7 @@ def _halts() -> str:
 def _entries(database: Path) -> tuple[int, int]:
     """Those planned while it was halted, and all; by the journal's own order, which is that of the decisions."""
     halted, while_halted, in_all = False, 0, 0
-    for entry in queries.walk_journal(database):
+    for entry in journal_queries.walk_entries(database):
         if entry["machine"] == "permission" and entry["subject_id"] == "engine":
             halted = entry["target"] == "halted"
         if entry["event"] == "entry_planned":

@@ -23,9 +23,9 @@ from fsm.values import quote_of
 from persistence.store import SqliteStore
 from services.exchanges.recording_scan import Recording, scan
 from services.exchanges.replay import Interest, ReplayExchange
+from services.messages import OrderNews
 from services.order_execution import OrderTimings
 from services.resumption import resume
-from services.state_management import OrderNews
 from services.turns.working_set import WorkingSet
 
 DEFAULT_BALANCE = Decimal(10_000)

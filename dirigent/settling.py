@@ -19,10 +19,11 @@ from persistence.store import SqliteStore
 from services.clocks import SystemClock
 from services.exchanges.paper_file import audit
 from services.messages import OrderReport
+from services.reconciliation.baselines import baselines_in
 from services.reconciliation.comparison import compare, questions
 from services.reconciliation.decisions import CannotDecide, Decisions
 from services.reconciliation.plan import Account, Beliefs, Kind, Plan
-from services.reconciliation.reconciler import PAUSE_S, Reconciler, baselines_in
+from services.reconciliation.reconciler import PAUSE_S, Reconciler
 from services.resumption import resume
 
 PATIENCE_S = 10.0

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreError, Totals
+from fsm.commit import CommitBatch, Progress, StoredState, StoreError, Totals
 from fsm.records import OrderRecord, PositionRecord
 from fsm.refusals import Assessment, Refusal
 from persistence import creation
 from persistence.admission import check_fits, check_whole
-from persistence.codec import heartbeat_to_json, storable
+from persistence.codec import storable
+from persistence.epoch import begin_epoch, check_epoch
 from persistence.faults import UNSTORABLE, store_fault
 from persistence.files import check_place, check_writable, connect, inspect_file
 from persistence.journal import INSERT_CHECKPOINT, ChainHead, read_head, read_last_checkpoint
@@ -19,15 +20,9 @@ from persistence.loading import find_one, latest_moment, load_state, map_states,
 from persistence.lock import DatabaseLock
 from persistence.open_mark import check_log_is_here, close_marked, mark_open
 from persistence.pending import Pending
+from persistence.progress import progress_writer
 from persistence.recent_ids import RecentIds
-from persistence.refusals import (
-    ASSESSMENT_SET,
-    REFUSAL_SET,
-    assessment_row,
-    read_assessments,
-    read_refusals,
-    refusal_row,
-)
+from persistence.refusals import read_assessments, read_refusals
 from persistence.schema import migrate
 from persistence.standing import RunningTotals, read_recent_orders, read_unknown_since_ms
 from persistence.transactions import Transactions, Write
@@ -36,19 +31,11 @@ from persistence.writing import prepare
 Durability = Literal["each", "grouped"]
 _Answer = TypeVar("_Answer")
 
-_ENGINE_SET = (
-    "INSERT INTO engine(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
-)
-_FEED_SET = """INSERT INTO feeds(symbol, last_price, last_tick_at_ms, note) VALUES (?, ?, ?, ?)
-    ON CONFLICT(symbol) DO UPDATE SET
-    last_price = excluded.last_price, last_tick_at_ms = excluded.last_tick_at_ms, note = excluded.note"""
 GROUPED_LOG_PAGES = 8_000
 """How long the log grows, in pages, before it is written into the database; 1,000 where each commit waits."""
 _HAS_FILL = "SELECT 1 FROM fills WHERE symbol = ? AND id = ?"
 _HAS_COMMAND = "SELECT 1 FROM commands WHERE id = ?"
 _HAS_SIGNAL = "SELECT 1 FROM signals WHERE id = ?"
-_INDICATORS_SET = """INSERT INTO indicator_checkpoints(symbol, at_ms, state) VALUES (?, ?, ?)
-    ON CONFLICT(symbol) DO UPDATE SET at_ms = excluded.at_ms, state = excluded.state"""
 
 
 class SqliteStore:
@@ -129,10 +116,7 @@ class SqliteStore:
         migrate(connection, self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         self._tag = identity.tag
-        connection.execute("BEGIN IMMEDIATE")
-        self.epoch = self._stored_epoch() + 1
-        connection.execute(_ENGINE_SET, ("epoch", str(self.epoch)))
-        connection.execute("COMMIT")
+        self.epoch = begin_epoch(connection)
         self._head = read_head(connection)
         self._pending = Pending(latest_moment(connection))
         mark_open(connection, self.epoch)
@@ -184,25 +168,7 @@ class SqliteStore:
 
     def save_progress(self, progress: Progress) -> None:
         self.flush()
-        heartbeat = heartbeat_to_json(progress.heartbeat) if progress.heartbeat else ""
-        feeds = [(storable(name), price, at, storable(note)) for name, price, at, note in progress.feeds]
-        states = [
-            (storable(symbol), progress.at_ms, storable(state))
-            for symbol, state in progress.checkpoints.items()
-        ]
-
-        refusals = [refusal_row(one) for one in progress.refusals]
-        assessments = [assessment_row(one) for one in progress.assessments]
-
-        def write(connection: sqlite3.Connection) -> None:
-            if heartbeat:
-                connection.execute(_ENGINE_SET, ("heartbeat", heartbeat))
-            connection.executemany(_FEED_SET, feeds)
-            connection.executemany(_INDICATORS_SET, states)
-            connection.executemany(REFUSAL_SET, refusals)
-            connection.executemany(ASSESSMENT_SET, assessments)
-
-        self._transact(write, on_disk=self._is_grouped)
+        self._transact(progress_writer(progress), on_disk=self._is_grouped)
 
     def flush(self) -> None:
         """Puts on disk what waits in memory; when that fails, all of it is lost and the store stops."""
@@ -311,16 +277,8 @@ class SqliteStore:
         values = (self._head.seq, self._head.hash, self._pending.at_ms)
         self._transact(lambda connection: connection.execute(INSERT_CHECKPOINT, values), on_disk=True)
 
-    def _stored_epoch(self) -> int:
-        return int(self._connection.execute("SELECT value FROM engine WHERE name = 'epoch'").fetchone()[0])
-
     def _check_epoch(self) -> None:
-        stored = self._stored_epoch()
-        if stored != self.epoch:
-            raise StoreConflict(
-                f"database {self.path}: another engine took it over "
-                f"(epoch {stored}, this one has {self.epoch}); stop one of the two"
-            )
+        check_epoch(self._connection, self.path, self.epoch)
 
     def _transact(self, write: Write, *, on_disk: bool) -> None:
         self._refuse_when_lost()

@@ -1,4 +1,4 @@
-"""What travels between the services: ticks, signals, order requests and reports."""
+"""What travels between the services: ticks, signals, order requests, reports and news."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -86,6 +86,25 @@ class OrderReport:
     reason: str = ""
     request: OrderRequest | None = None
     """What was ordered, where the exchange repeats it: lists of open orders do."""
+
+
+@dataclass(slots=True)
+class OrderNews:
+    """What became known of an order: a report, or an event when the exchange said nothing that could be reported.
+
+    Never changed once made; frozen, it would take three times as long to make.
+    """
+
+    client_order_id: str
+    symbol: str
+    report: OrderReport | None = None
+    event: str = ""
+    reason: str = ""
+    outbox_done: str = ""
+    looked_up: bool = False
+    """The report answers a look-up: asking again at once would say no more."""
+    asked_at_ms: int | None = None
+    """When the question left that it answers; None for what nobody asked for."""
 
 
 class OrderRefused(Exception):

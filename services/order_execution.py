@@ -13,9 +13,9 @@ from fsm.records import Fill, OrderRecord
 from fsm.values import MONEY, ZERO, Leg, Verdict
 from services.deals.booking import book_on_order
 from services.deals.deal_orders import DealOrders, is_awaited
-from services.messages import CancelRefused, OrderRefused, OrderReport, OrderRequest, OrderStatus
+from services.messages import CancelRefused, OrderNews, OrderRefused, OrderReport, OrderRequest, OrderStatus
 from services.ports import OrderDesk
-from services.state_management import OrderNews, StateManagementService
+from services.state_management import StateManagementService
 from services.turns.bindings import Bindings
 from services.turns.turn import Effect, Happening, LookUp, Turn
 from services.turns.turn_runner import note_anomaly

@@ -16,9 +16,8 @@ from fsm.permission import ACTIVE, ENGINE_SUBJECT
 from fsm.records import PairRecord, PermissionRecord, Record
 from fsm.values import MONEY, quote_of
 from services.indicators import CheckpointError
-from services.messages import KeysRefused, QueryFailed
+from services.messages import KeysRefused, OrderNews, QueryFailed
 from services.ports import Account
-from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
 
 Reconcile = Callable[[], Awaitable[object]]

@@ -1,47 +1,22 @@
 """StateManagementService: the working set, the mail of every pair, the commit, and the effects under way."""
 
 import asyncio
-import sys
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from loguru import logger
 
 from fsm.commit import CommitBatch, Progress, StoreConflict, StoredState, StoreError
 from fsm.records import OrderRecord, PairRecord, PermissionRecord, PositionRecord, Record
-from services.messages import Balance, OrderReport
+from services.messages import Balance, OrderNews
 from services.metrics import EngineMetrics
 from services.order_rate import OrderRate
 from services.ports import Archive, Clock, Store
 from services.refusals import RefusalMemory
 from services.turns.commitments import Commitments
-from services.turns.turn import Effect, LookUp, Turn
-from services.turns.working_set import WorkingSet
-
-Work = Callable[[Turn], None]
-CarryOut = Callable[[Effect], Coroutine[Any, Any, None]]
-"""Performs a committed effect and brings back what became known; it must not raise."""
-
-
-@dataclass(slots=True)
-class OrderNews:
-    """What became known of an order: a report, or an event when the exchange said nothing that could be reported.
-
-    Never changed once made; frozen, it would take three times as long to make.
-    """
-
-    client_order_id: str
-    symbol: str
-    report: OrderReport | None = None
-    event: str = ""
-    reason: str = ""
-    outbox_done: str = ""
-    looked_up: bool = False
-    """The report answers a look-up: asking again at once would say no more."""
-    asked_at_ms: int | None = None
-    """When the question left that it answers; None for what nobody asked for."""
+from services.turns.turn import CarryOut, Effect, LookUp, Turn, Work
+from services.turns.working_set import WorkingSet, share_texts
 
 
 @dataclass(slots=True)
@@ -100,7 +75,7 @@ class StateManagementService:
         self.last_position_number = stored.last_position_number
         self.facts = dict(stored.facts)
         for position in stored.positions:
-            _share_texts(position)
+            share_texts(position)
         for record in (*stored.pairs, *stored.permissions, *stored.orders, *stored.positions):
             self.working.put(record)
         for position in self.working.positions.values():
@@ -323,10 +298,3 @@ class StateManagementService:
             self.store_fault = str(error)
         else:
             self._store_works()
-
-
-def _share_texts(record: Record) -> None:
-    """Thousands of positions name the same few strategies and rules: one copy of each is held."""
-    if isinstance(record, PositionRecord):
-        record.strategy, record.rules = sys.intern(record.strategy), sys.intern(record.rules)
-        record.symbol = sys.intern(record.symbol)

@@ -11,25 +11,25 @@ from loguru import logger
 
 from fsm.commit import StoreConflict, StoreError
 from fsm.engine import Step
-from fsm.order import CANCELLING
 from fsm.pair import BUY_SIGNALLED, ENTRY_CONSIDERED, SELL_SIGNALLED, SIGNALLED
-from fsm.permission import ACTIVE, ENGINE_SUBJECT, LIMIT_REACHED
-from fsm.position import ENTRY_WENT_STALE, EXIT_TRIGGERED, OPEN, ORDERING
-from fsm.records import PairRecord, PermissionRecord, PositionRecord
+from fsm.permission import ENGINE_SUBJECT
+from fsm.records import PairRecord
 from fsm.table import DEADLINE_PASSED
-from fsm.values import ExitReason, Side, Verdict
-from services.deals.exit_levels import Watch, read_rules
+from fsm.values import Side, Verdict
+from services.daily_loss import watch_daily_loss
+from services.deals.exit_levels import Watch
+from services.deals.leaving import leave_at_price, leave_on_sell_signal
 from services.deals.pair_coordination import PairCoordination, accept_signal, remember_signal
 from services.drawdown import watch_drawdown
 from services.market_data_analyzer import MarketDataAnalyzer
-from services.messages import BadTick, Signal, Tick
+from services.messages import BadTick, OrderNews, Signal, Tick
 from services.order_execution import OrderExecutionService
-from services.risk_management import RiskManagementService, day_of, next_day_ms
+from services.risk_management import RiskManagementService
 from services.signal_aggregation import SignalAggregationService, StrategyFailed
-from services.state_management import OrderNews, StateManagementService, Work
-from services.strategy_changes import write_strategies
+from services.state_management import StateManagementService
+from services.strategy_failures import answer_failure
 from services.turns.bindings import Bindings, bind
-from services.turns.turn import Effect, Turn, Update
+from services.turns.turn import Effect, Turn, Update, Work
 from services.turns.turn_runner import TurnRunner, quarantine, rearm_deadline
 
 
@@ -103,7 +103,7 @@ class TradingOrchestrator:
         try:
             signal = self.signals.evaluate(tick) if tick.is_sample else None
         except StrategyFailed as failure:
-            signal = await self._answer_failure(failure, tick)
+            signal = await answer_failure(self, failure, tick)
         if signal is not None:
             await self._offer(signal)
         elif working.pairs[tick.symbol].state == SIGNALLED:
@@ -145,11 +145,10 @@ class TradingOrchestrator:
         for (machine, subject_id), future in pending:
             await self._finish(self._symbol_of(machine, subject_id), future)
             working.give_back(machine, subject_id, now_ms)
+        # At a start money and holdings are not yet told of one moment.
         if not (self.state.deadlines_are_held or self.state.sends_are_held):
             if now_ms >= self.state.day_ends_ms or self.risk.limits.max_daily_loss is not None:
-                await self._watch_the_day(
-                    now_ms
-                )  # at a start money and holdings are not yet told of one moment
+                await watch_daily_loss(self, now_ms)
             if self.risk.limits.max_drawdown is not None:
                 await watch_drawdown(self)
 
@@ -202,26 +201,14 @@ class TradingOrchestrator:
             decision.because = "; ".join(f"{verdict.guard}: {verdict.because}" for verdict in refused)
             return
         turn.raise_event("pair", signal.symbol, SELL_SIGNALLED)
-        leaving = [p.id for p in turn.positions_of(signal.symbol) if _listens(p)]
-        for position_id in leaving:
-            turn.raise_event("position", position_id, EXIT_TRIGGERED, _leave_for(ExitReason.OPPOSITE_SIGNAL))
+        leaving = leave_on_sell_signal(turn, signal.symbol)
         steps = self._runner.run(turn)
         decision.taken = any(step.row for step in steps)
-        decision.because = f"{len(leaving)} positions leave" if leaving else "no position listens"
+        decision.because = f"{leaving} positions leave" if leaving else "no position listens"
         remember_signal(turn, signal, decision.because)
 
     def _answer_price(self, tick: Tick, hits: list[Watch], turn: Turn) -> None:
-        for watch in hits:
-            position = turn.position(watch.position_id)
-            if position is None or position.exit_reason:
-                continue
-            if watch.is_entry and tick.last >= watch.above:
-                order = turn.order(position.entry_order_id)
-                if position.state == ORDERING and order is not None and order.state != CANCELLING:
-                    turn.raise_event("position", position.id, ENTRY_WENT_STALE)
-            else:
-                reason = watch.reason_at(tick.last)
-                turn.raise_event("position", position.id, EXIT_TRIGGERED, _leave_for(reason))
+        leave_at_price(turn, tick.last, hits)
         self._runner.run(turn)
 
     def _reconsider(self, symbol: str, turn: Turn) -> None:
@@ -297,56 +284,10 @@ class TradingOrchestrator:
             self.state.fault_was_told = True
             logger.bind(event="commit_failed", symbol=symbol, fault=str(error)).error("commit_failed")
 
-    async def _answer_failure(self, failure: StrategyFailed, tick: Tick) -> Signal | None:
-        """What was swapped in goes, and its predecessor trades on; without one the pair's entries are suspended."""
-        rolled_back = self.signals.roll_back(failure, tick)
-        if rolled_back is None:
-            await self._suspend(failure)
-            return None
-        await self.transact(tick.symbol, partial(self._note_rollback, failure), urgent=True)
-        return rolled_back.signal
-
-    def _note_rollback(self, failure: StrategyFailed, turn: Turn) -> None:
-        panel = self.signals.panel(failure.symbol)
-        note = f"rolled back: {failure}"
-        write_strategies(turn, failure.symbol, panel.describe(), panel.chosen, note)
-        self._runner.run(turn)
-        logger.bind(event="strategy_rolled_back", symbol=failure.symbol, error=str(failure)).error(
-            "strategy_rolled_back"
-        )
-
-    async def _suspend(self, failure: StrategyFailed) -> None:
-        """A strategy that raises stops the entries of its own pair, and nothing else."""
-        if self.state.permission(failure.symbol).state == ACTIVE:
-            logger.bind(event="strategy_failed", symbol=failure.symbol, error=str(failure)).error(
-                "strategy_failed"
-            )
-            await self.quarantine(failure.symbol, str(failure))
-
     def _refuse_tick(self, refusal: BadTick) -> None:
         self.state.metrics.bad_ticks += 1
         self.state.metrics.last_bad_tick = str(refusal)
         logger.bind(event="bad_tick", reason=str(refusal)).warning("bad_tick")
-
-    async def _watch_the_day(self, now_ms: int) -> None:
-        """Keeps the equity with which the UTC day began, and stops entries when the day's loss reaches its limit."""
-        today = day_of(now_ms)
-        if self.state.facts.get("day") != today:
-            start = {"day": today, "day_start_equity": str(self.risk.equity())}
-            await self.transact(ENGINE_SUBJECT, lambda turn: turn.facts.update(start))
-            return
-        self.state.day_ends_ms = next_day_ms(now_ms)
-        if self.risk.limits.max_daily_loss is None:
-            return
-        verdict = self.risk.daily_loss_verdict()
-        if verdict.holds or self.state.permission(ENGINE_SUBJECT).state != ACTIVE:
-            return
-
-        def update(permission: PermissionRecord) -> None:
-            permission.reason = f"max_daily_loss: {verdict.because}"
-            permission.due_at_ms = next_day_ms(now_ms)
-
-        await self.apply("permission", ENGINE_SUBJECT, LIMIT_REACHED, update)
 
     def _symbol_of(self, machine: str, subject_id: str) -> str:
         if machine == "position":
@@ -356,18 +297,3 @@ class TradingOrchestrator:
             order = self.state.order(subject_id)
             return order.symbol if order else subject_id
         return subject_id
-
-
-def _listens(position: PositionRecord) -> bool:
-    return (
-        position.state in (OPEN, ORDERING)
-        and not position.exit_reason
-        and read_rules(position.rules).exit_on_sell_signal
-    )
-
-
-def _leave_for(reason: ExitReason) -> Any:
-    def update(position: PositionRecord) -> None:
-        position.exit_reason = reason
-
-    return update

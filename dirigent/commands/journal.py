@@ -53,13 +53,13 @@ def journal(
     ID is a position, with its orders, or any order, symbol or permission; everything without one. With
     --follow the JSON is one object a line (JSON Lines) instead of one list.
     """
-    from persistence import queries
+    from persistence import journal_queries
 
     path = common.database_path()
     if follow:
         _follow(path, subject_id, since_ms, as_json=as_json)
         return
-    rows = queries.walk_journal(path, subject_id=subject_id, since_ms=since_ms)
+    rows = journal_queries.walk_entries(path, subject_id=subject_id, since_ms=since_ms)
     if as_json:
         print_json_stream(map(_time_first, rows))
         return
@@ -82,11 +82,11 @@ def _follow(path: Path, subject_id: str | None, since_ms: int | None, *, as_json
 
 
 def _coming(path: Path, subject_id: str | None, since_ms: int | None) -> Iterator[Row]:
-    from persistence import queries
+    from persistence import journal_queries
 
     after, limit = None, LATEST_ROWS if since_ms is None else None
     while True:
-        for row in queries.journal(
+        for row in journal_queries.entries(
             path, subject_id=subject_id, since_ms=since_ms, after_seq=after, limit=limit
         ):
             after, limit = row["seq"], None

@@ -14,8 +14,7 @@ from fsm.values import MONEY, ZERO, ExitReason, Leg, Side, base_of, quote_of
 from services.deals.exit_levels import write_rules
 from services.deals.order_ids import position_id
 from services.messages import OrderReport, OrderRequest, PairRules
-from services.reconciliation.comparison import BASELINES
-from services.reconciliation.reconciler import baselines_in, write_baselines
+from services.reconciliation.baselines import BASELINES, baselines_in, write_baselines
 from services.trading_orchestrator import TradingOrchestrator
 from services.turns.turn import Turn
 

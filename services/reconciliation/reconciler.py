@@ -1,7 +1,6 @@
 """The Reconciler asks the exchange, applies what is certain, and quarantines the pair of what is not."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,11 +12,12 @@ from loguru import logger
 from fsm.commit import StoreConflict, StoreError, former_tags
 from fsm.order import UNKNOWN
 from fsm.permission import ENGINE_SUBJECT, HALTED
+from services.messages import OrderNews
 from services.ports import Account as AccountPort
 from services.ports import Books, OpenOrders, OrderDesk
-from services.reconciliation.comparison import BASELINES, compare, questions
+from services.reconciliation.baselines import BASELINES, baselines_in, write_baselines
+from services.reconciliation.comparison import compare, questions
 from services.reconciliation.plan import Account, Beliefs, Difference, Plan, Settlement
-from services.state_management import OrderNews
 from services.trading_orchestrator import TradingOrchestrator
 from services.turns.turn import Turn
 
@@ -241,13 +241,3 @@ def reason_of(row: Difference) -> str:
     """Why a pair is quarantined: the row of the plan, and how to go on."""
     words = f"{row.kind} {row.subject}: believed {row.believes}, the exchange says {row.says}"
     return f"{words}; see dirigent reconcile --plan"
-
-
-def baselines_in(facts: Mapping[str, str]) -> dict[str, Decimal]:
-    return {quote: Decimal(text) for quote, text in json.loads(facts.get(BASELINES, "{}")).items()}
-
-
-def write_baselines(baselines: Mapping[str, Decimal]) -> str:
-    return json.dumps(
-        {quote: str(amount) for quote, amount in sorted(baselines.items())}, separators=(",", ":")
-    )

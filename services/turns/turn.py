@@ -1,7 +1,7 @@
 """One decision in the making: what it reads, stages and raises next. Nothing of it counts before the commit."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,6 +36,8 @@ class LookUp:
 
 
 Effect = OutboxRow | LookUp
+CarryOut = Callable[[Effect], Coroutine[Any, Any, None]]
+"""Performs a committed effect and brings back what became known; it must not raise."""
 
 
 class WorkingView(Protocol):
@@ -156,6 +158,9 @@ class Turn:
                 present[staged.id] = staged
         return iter(list(present.values()))
 
+
+Work = Callable[[Turn], None]
+"""What is done in a turn, by whoever asked for it."""
 
 _READERS: dict[str, Callable[[WorkingView, str], Record | None]] = {
     "pair": lambda view, key: view.pair(key),

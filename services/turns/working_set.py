@@ -1,6 +1,7 @@
 """The live subjects in memory: every pair and permission, and the positions and orders that have not ended."""
 
 import heapq
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -133,3 +134,10 @@ class WorkingSet:
 
     def positions_of(self, symbol: str) -> Iterator[PositionRecord]:
         return iter(self.positions_by_symbol.get(symbol, {}).values())
+
+
+def share_texts(record: Record) -> None:
+    """Thousands of positions name the same few strategies and rules: one copy of each is held."""
+    if isinstance(record, PositionRecord):
+        record.strategy, record.rules = sys.intern(record.strategy), sys.intern(record.rules)
+        record.symbol = sys.intern(record.symbol)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ from dirigent.command_line import _COMMANDS, main
 from dirigent.commands.common import DEFAULT_FILE, Common
 from dirigent.configuration.settings import DEFAULT_FILE as SETTINGS_DEFAULT_FILE
 from tests.command_line.running import COMMAND, ROOT, invoke, spawn
+from tests.fresh_process import printed
 
 HEAVY = ("pydantic", "pydantic_settings", "rich", "sqlite_utils", "loguru", "transitions", "sqlite3")
 
@@ -30,10 +30,7 @@ def test_help_and_version_import_nothing_heavy(argument: str) -> None:
         "except SystemExit as ended: assert ended.code == 0\n"
         f"print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.endswith("heavy: []\n")
+    assert printed(script).endswith("heavy: []\n")
 
 
 def test_the_version_is_one_line() -> None:

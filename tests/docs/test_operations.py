@@ -19,7 +19,7 @@ _PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 _REFUSING = {
-    "persistence": ("lock", "files", "creation", "open_mark", "loading", "schema", "store"),
+    "persistence": ("lock", "files", "creation", "open_mark", "loading", "schema", "epoch", "store"),
     "dirigent": ("venues", "steering/commanded_pairs", "daemon"),
     "services/exchanges/ccxt_exchange": ("capabilities", "library", "client"),
 }

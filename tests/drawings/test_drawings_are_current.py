@@ -1,17 +1,13 @@
 """The committed drawings are the ones that the tables give now, on any machine."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from dirigent.drawings.catalogue import FORMATS, TABLES, WRITE_COMMAND, draw, stale, write_all
-
-_ROOT = Path(__file__).parents[2]
+from tests.fresh_process import ROOT, printed, printed_for_hash_seeds
 
 
 def test_the_committed_drawings_are_current() -> None:
-    behind = [path.name for path in stale(_ROOT / "diagrams")]
+    behind = [path.name for path in stale(ROOT / "diagrams")]
     assert not behind, f"not what the tables say: {', '.join(behind)}; run: {WRITE_COMMAND}"
 
 
@@ -19,7 +15,7 @@ def test_no_drawing_is_left_over_from_a_machine_that_is_gone() -> None:
     expected = {"README.md"} | {
         f"{name}.{suffix}" for name in TABLES for suffix in ("mmd", "dot", "svg", "md")
     }
-    assert {path.name for path in (_ROOT / "diagrams").iterdir()} == expected
+    assert {path.name for path in (ROOT / "diagrams").iterdir()} == expected
 
 
 def test_writing_brings_every_file_up_to_date_and_says_which_it_changed(tmp_path: Path) -> None:
@@ -42,18 +38,7 @@ def test_drawings_do_not_depend_on_the_hash_seed_of_the_process() -> None:
         "texts = ''.join(draw(n, f, {s: 2 for s in TABLES[n].by_name}) for n in TABLES for f in FORMATS)\n"
         "print(hashlib.sha256(texts.encode()).hexdigest())\n"
     )
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=_ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("0", "1", "77")
-    }
-    assert len(digests) == 1
+    assert len(printed_for_hash_seeds(script, "0", "1", "77")) == 1
 
 
 def test_a_drawing_is_the_same_each_time_it_is_made() -> None:
@@ -70,7 +55,4 @@ def test_only_the_svg_needs_the_layout_library() -> None:
         "draw('order', 'svg')\n"
         "print('grandalf' in sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=_ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["False", "True"]
+    assert printed(script).split() == ["False", "True"]

@@ -8,7 +8,7 @@ import pytest
 from dirigent.proofs.death.configurations import Market, restless
 from dirigent.proofs.death.daemons import Place, trading, wait_until
 from fsm.commit import StoreError
-from persistence import queries
+from persistence import journal_queries, queries
 from persistence.restoring import restore
 from persistence.store import SqliteStore
 from persistence.verification import verify
@@ -50,7 +50,7 @@ def test_a_backup_made_while_it_trades_is_whole_and_put_back_gives_no_name_twice
     assert restored.returncode == 0, restored.stderr
     assert (tmp_path / "monday.sqlite").exists()
     assert verify(place.database).is_whole
-    entry = queries.journal(place.database, "engine")[-1]
+    entry = journal_queries.entries(place.database, "engine")[-1]
     assert (entry["event"], entry["target"]) == ("backup_restored", "halted")
     assert queries.status(place.database)["permission"] == "halted"
     (kept,) = tmp_path.glob("engine.sqlite.before-*Z")

@@ -10,7 +10,7 @@ from dirigent.proofs.death.book_keeping import differences
 from dirigent.proofs.death.configurations import Market, only_leaving, restless
 from dirigent.proofs.death.daemons import COMMAND, Daemon, Place
 from fsm.order import ENGINE_RESTARTED
-from persistence import queries
+from persistence import journal_queries, queries
 from services.exchanges.paper_file import audit
 
 SLOW_NEWS = "tests.end_to_end.slow_news"
@@ -36,7 +36,7 @@ def test_kills_lose_no_order_and_send_none_twice(
             assert daemon.process.poll() is None, daemon.said
             daemon.kill()
     assert audit(place.exchange_file).differences() == []
-    events = [entry["event"] for entry in queries.journal(place.database)]
+    events = [entry["event"] for entry in journal_queries.entries(place.database)]
     assert ENGINE_RESTARTED in events, "no kill met an order under way"
 
     with Daemon(place) as daemon:

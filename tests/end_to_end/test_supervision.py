@@ -29,7 +29,7 @@ from dirigent.proofs.death.daemons import (
     wait_until,
 )
 from dirigent.service_manager import notify, watchdog_s
-from persistence import queries
+from persistence import journal_queries, queries
 
 WATCHDOG_S = 0.6
 
@@ -186,7 +186,7 @@ def test_one_position_s_whole_story_is_in_the_log_under_its_id(tmp_path: Path) -
         assert daemon.stop() == 0
     position = queries.positions(place.database, state="closed")[0]["id"]
     story = [line for line in (tmp_path / "engine.log").read_text().splitlines() if position in line]
-    journaled = queries.journal(place.database, position)
+    journaled = journal_queries.entries(place.database, position)
     told = [entry["target"] for entry in journaled if entry["machine"] == "position"]
     assert told[-1] == "closed"
     heard = [record["extra"] for record in map(record_of, story)]

@@ -1,10 +1,6 @@
 """The hash of a definition changes with what a table does, never with how it is worded."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import cast
@@ -17,9 +13,9 @@ from fsm.pair import PAIR
 from fsm.permission import PERMISSION
 from fsm.position import POSITION
 from fsm.table import Ignored, Row, State, Table, definition_hash
+from tests.fresh_process import printed_for_hash_seeds
 
 TABLES = (PAIR, POSITION, ORDER, PERMISSION)
-_ROOT = Path(__file__).parents[2]
 
 tables = st.sampled_from(TABLES)
 
@@ -134,15 +130,5 @@ def test_the_hash_does_not_depend_on_the_hash_seed_of_the_process() -> None:
         "from fsm.permission import PERMISSION\nfrom fsm.position import POSITION\n"
         "print(PAIR.hash, POSITION.hash, ORDER.hash, PERMISSION.hash)\n"
     )
-    seen = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=_ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for seed in ("0", "1", "4242")
-    }
-    assert seen == {" ".join(table.hash for table in TABLES)}
+    seen = printed_for_hash_seeds(script, "0", "1", "4242")
+    assert seen == {" ".join(table.hash for table in TABLES) + "\n"}

@@ -1,6 +1,6 @@
 """The whole product of states, events and verdicts: what the engine chooses is what `transitions` runs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import product
 from typing import cast
 
@@ -28,58 +28,58 @@ def _guards_of(table: Table, state: str, event: str) -> list[str]:
     return list(dict.fromkeys(guard for row in table.rows_of(state, event) for guard in row.guards))
 
 
+def _every_question(table: Table) -> Iterator[tuple[str, str, dict[str, bool]]]:
+    """Each event in each state, with each way in which the guards asked there can answer."""
+    for state, event in product(table.by_name, table.events):
+        guards = _guards_of(table, state, event)
+        for answers in product((False, True), repeat=len(guards)):
+            yield state, event, dict(zip(guards, answers, strict=True))
+
+
 @every_table
 def test_the_step_chosen_is_the_step_run_for_every_combination_of_verdicts(table: Table) -> None:
     engine = Engine(table)
     combinations = 0
-    for state, event in product(table.by_name, table.events):
-        guards = _guards_of(table, state, event)
-        for answers in product((False, True), repeat=len(guards)):
-            verdicts = {g: Verdict(g, holds, "asked") for g, holds in zip(guards, answers, strict=True)}
-            step = engine.step(state, event, verdicts.__getitem__)
-            combinations += 1
-            if table.rows_of(state, event):
-                assert step.target == engine.run(state, event, verdicts)
-            else:
-                assert step.outcome in (Outcome.IGNORED, Outcome.ANOMALY)
-                assert step.target == state
+    for state, event, holds in _every_question(table):
+        verdicts = {g: Verdict(g, said, "asked") for g, said in holds.items()}
+        step = engine.step(state, event, verdicts.__getitem__)
+        combinations += 1
+        if table.rows_of(state, event):
+            assert step.target == engine.run(state, event, verdicts)
+        else:
+            assert step.outcome in (Outcome.IGNORED, Outcome.ANOMALY)
+            assert step.target == state
     assert combinations >= len(table.states) * len(table.events)
 
 
 @every_table
 def test_the_first_row_whose_guards_all_hold_is_taken(table: Table) -> None:
     engine = Engine(table)
-    for state, event in product(table.by_name, table.events):
-        guards = _guards_of(table, state, event)
-        for answers in product((False, True), repeat=len(guards)):
-            holds = dict(zip(guards, answers, strict=True))
-            open_rows = [r for r in table.rows_of(state, event) if all(holds[g] for g in r.guards)]
-            step = engine.step(state, event, _just([guard for guard in holds if holds[guard]]))
-            assert step.row == (open_rows[0] if open_rows else None)
-            assert (step.outcome is Outcome.MOVED) == bool(open_rows)
-            assert step.effects == (open_rows[0].effects if open_rows else ())
+    for state, event, holds in _every_question(table):
+        open_rows = [r for r in table.rows_of(state, event) if all(holds[g] for g in r.guards)]
+        step = engine.step(state, event, _just([guard for guard in holds if holds[guard]]))
+        assert step.row == (open_rows[0] if open_rows else None)
+        assert (step.outcome is Outcome.MOVED) == bool(open_rows)
+        assert step.effects == (open_rows[0].effects if open_rows else ())
 
 
 @every_table
 def test_each_guard_is_asked_once_at_most_and_only_as_far_as_needed(table: Table) -> None:
     engine = Engine(table)
-    for state, event in product(table.by_name, table.events):
-        guards = _guards_of(table, state, event)
-        for answers in product((False, True), repeat=len(guards)):
-            holds = dict(zip(guards, answers, strict=True))
-            asked: list[str] = []
+    for state, event, holds in _every_question(table):
+        asked: list[str] = []
 
-            def ask(guard: str, asked: list[str] = asked, holds: dict[str, bool] = holds) -> Verdict:
-                asked.append(guard)
-                return Verdict(guard, holds[guard])
+        def ask(guard: str, asked: list[str] = asked, holds: dict[str, bool] = holds) -> Verdict:
+            asked.append(guard)
+            return Verdict(guard, holds[guard])
 
-            step = engine.step(state, event, ask)
-            assert len(set(asked)) == len(asked)
-            assert [verdict.guard for verdict in step.verdicts] == asked
-            assert {v.guard: v.holds for v in step.verdicts} == {g: holds[g] for g in asked}
-            if step.outcome is Outcome.REFUSED:
-                for row in table.rows_of(state, event):
-                    assert any(guard in asked and not holds[guard] for guard in row.guards)
+        step = engine.step(state, event, ask)
+        assert len(set(asked)) == len(asked)
+        assert [verdict.guard for verdict in step.verdicts] == asked
+        assert {v.guard: v.holds for v in step.verdicts} == {g: holds[g] for g in asked}
+        if step.outcome is Outcome.REFUSED:
+            for row in table.rows_of(state, event):
+                assert any(guard in asked and not holds[guard] for guard in row.guards)
 
 
 def test_a_guard_that_says_no_keeps_the_state_and_says_why() -> None:

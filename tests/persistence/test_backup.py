@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsm.commit import StoreError
-from persistence import queries
+from persistence import journal_queries, queries
 from persistence.backup import back_up
 from persistence.lock import DatabaseLock
 from persistence.restoring import REASON, restore
@@ -81,7 +81,7 @@ def test_a_restored_database_is_whole_halted_and_has_a_tag_of_its_own(backup: Pa
     assert (done.former_tag, done.kept, done.made_at_ms) == (TAG, None, NOW_MS)
     assert done.tag != TAG
     assert verify(target).is_whole
-    entry = queries.journal(target, "engine")[-1]
+    entry = journal_queries.entries(target, "engine")[-1]
     assert (entry["event"], entry["target"], entry["at"]) == ("backup_restored", "halted", NOW_MS + 5)
     assert f"tag {TAG} gives way to {done.tag}" in entry["note"]
     status = queries.status(target)

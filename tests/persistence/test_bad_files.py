@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fsm.commit import CommitBatch, StoreError
-from persistence import files, queries
+from persistence import files, journal_queries, queries
 from persistence.fold import fold
 from persistence.lock import lock_path
 from persistence.store import SqliteStore
@@ -17,11 +17,6 @@ from persistence.verification import verify
 from tests.persistence.deals import stored_deal
 
 NOBODY = 65534
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "books.sqlite"
 
 
 def refused(path: Path, match: str) -> None:
@@ -213,8 +208,8 @@ READERS: list[Callable[[Path], object]] = [
     queries.positions,
     queries.orders,
     queries.fills,
-    queries.journal,
-    queries.walk_journal,
+    journal_queries.entries,
+    journal_queries.walk_entries,
     queries.status,
     queries.balance,
     queries.state_counts,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fsm.commit import CommitBatch
 from fsm.records import RECORD_TYPES, Fill, OrderRecord, PositionRecord, Record
 from fsm.values import Leg, Verdict
-from persistence import queries
+from persistence import journal_queries, queries
 from persistence.codec import (
     Codec,
     changes_to_json,
@@ -108,7 +108,7 @@ def check_through_database(path: Path, spent: Decimal, price: Decimal, fee: Deci
     assert exactly(found_position.spent) == exactly(folded.spent) == exactly(spent)
     assert exactly(found_order.price) == exactly(price)
     assert exactly(queries.fills(path)[0]["fee"]) == exactly(fee)
-    changes = queries.journal(path, entry.client_order_id)[0]["changes"]
+    changes = journal_queries.entries(path, entry.client_order_id)[0]["changes"]
     assert exactly(changes["price"]) == exactly(price)
 
 

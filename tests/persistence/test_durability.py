@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsm.commit import CommitBatch, OutboxRow, Progress, StoreConflict, StoreError
-from persistence import pending, queries
+from persistence import queries
 from persistence.pending import GROUP_COMMITS_MAX
 from persistence.store import SqliteStore
 from persistence.verification import verify
@@ -18,15 +18,7 @@ from tests.persistence.deals import SYMBOL, History, fill_of, one_deal, order, p
 
 NORMAL, FULL = 1, 2
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "books.sqlite"
-
-
-@pytest.fixture(autouse=True)
-def _groups_do_not_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending, "GROUP_AGE_S_MAX", 3600)
+pytestmark = pytest.mark.usefixtures("groups_do_not_age")
 
 
 def pragma(store: SqliteStore, name: str) -> int:

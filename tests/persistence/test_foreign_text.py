@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -12,10 +11,10 @@ from hypothesis import strategies as st
 from fsm.commit import CommitBatch, OfferedSignal, Progress, StoreError
 from fsm.records import OrderRecord
 from fsm.values import Verdict
-from persistence import pending, queries
+from persistence import journal_queries, pending, queries
 from persistence.codec import changes_to_json, is_storable, storable, verdicts_from_json, verdicts_to_json
 from persistence.fold import fold
-from persistence.store import SqliteStore
+from persistence.store import Durability, SqliteStore
 from persistence.subjects import SUBJECT_TABLES
 from persistence.verification import verify
 from tests.persistence.deals import SYMBOL, History, fill_of, one_deal
@@ -25,15 +24,9 @@ SHOWN = "no \ufffd funds"
 ANY_TEXT = st.text(st.one_of(st.characters(), st.sampled_from("\0\ud800\udfff\\u")))
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "books.sqlite"
-
-
-@pytest.mark.parametrize("durability", ["each", "grouped"])
 @pytest.mark.parametrize("words", BAD, ids=["surrogate", "nul"])
 def test_an_exchanges_broken_words_are_stored_replaced_everywhere(
-    path: Path, words: str, durability: Literal["each", "grouped"]
+    path: Path, words: str, durability: Durability
 ) -> None:
     history = History()
     _, entry = one_deal(history)
@@ -55,7 +48,7 @@ def test_an_exchanges_broken_words_are_stored_replaced_everywhere(
     assert (state.facts, state.checkpoints) == ({SHOWN: SHOWN}, {SYMBOL: SHOWN})
     [stored] = queries.orders(path)
     assert (stored["reason"], stored["exchange_order_id"]) == (SHOWN, SHOWN)
-    told = queries.journal(path, entry.client_order_id)[-1]
+    told = journal_queries.entries(path, entry.client_order_id)[-1]
     assert (told["note"], told["changes"]["reason"], told["guards"][0]["because"]) == (SHOWN, SHOWN, SHOWN)
     assert queries.fills(path)[0]["id"] == SHOWN
     assert queries.pairs(path)[0]["reason"] == SHOWN

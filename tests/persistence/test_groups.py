@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from fsm.commit import CommitBatch, OfferedSignal, OutboxRow, StoreConflict, StoreError, UnknownSubject
 from fsm.records import OrderRecord, PositionRecord
-from persistence import pending
-from persistence.store import SqliteStore
+from persistence.store import Durability, SqliteStore
 from persistence.subjects import SUBJECT_TABLES
 from persistence.verification import verify
 from tests.persistence.deals import (
@@ -31,15 +30,7 @@ from tests.persistence.deals import (
 
 SIGNAL = OfferedSignal("s1", SYMBOL, "buy", "taken", 7)
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "books.sqlite"
-
-
-@pytest.fixture(autouse=True)
-def _groups_do_not_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending, "GROUP_AGE_S_MAX", 3600)
+pytestmark = pytest.mark.usefixtures("groups_do_not_age")
 
 
 @pytest.fixture
@@ -237,7 +228,7 @@ KINDS = st.sampled_from(["bear", "move", "fill", "done", "cancel"])
 STEPS = st.lists(st.tuples(KINDS, st.integers(0, 9)), max_size=30)
 TABLES = ["journal", "checkpoints", "fills", "outbox", "signals", "facts"]
 TABLES += [table.name for table in SUBJECT_TABLES.values()]
-DURABILITIES: tuple[Literal["each", "grouped"], ...] = ("each", "grouped")
+DURABILITIES: tuple[Durability, ...] = ("each", "grouped")
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -42,11 +42,6 @@ def read_version(writer: "subprocess.Popen[str]") -> int:
     return int(writer.stdout.readline())
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "books.sqlite"
-
-
 def test_a_second_writer_is_refused_and_told_who_the_first_is(path: Path) -> None:
     with SqliteStore.open(path):
         with pytest.raises(StoreError, match=f"process {os.getpid()} is using it; stop that engine first"):

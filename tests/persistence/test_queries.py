@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fsm.commit import Progress, StoreError, UnknownSubject
-from persistence import queries
+from persistence import journal_queries, queries
 from persistence.store import SqliteStore
 from tests.persistence.deals import SYMBOL, History, fill_of, one_deal, pair, permission, position
 
@@ -28,11 +28,6 @@ HEARTBEAT = {
         "USDT": {"free": Decimal("9900.10"), "used": Decimal("100.00"), "total": Decimal("10000.10")}
     },
 }
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "books.sqlite"
 
 
 @pytest.fixture
@@ -118,7 +113,7 @@ def test_a_pair_shows_the_stricter_permission(store: SqliteStore) -> None:
 
 
 def test_the_journal_is_told_in_order_with_verdicts_and_typed_changes(store: SqliteStore) -> None:
-    entries = queries.journal(store.path)
+    entries = journal_queries.entries(store.path)
     assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
     filled = next(entry for entry in entries if entry["target"] == "filled")
     assert (filled["machine"], filled["subject_id"], filled["source"]) == ("order", "ap1e1", "submitting")
@@ -131,58 +126,58 @@ def test_the_journal_is_told_in_order_with_verdicts_and_typed_changes(store: Sql
 
 
 def test_the_journal_of_a_position_tells_the_whole_deal(store: SqliteStore) -> None:
-    whole = queries.journal(store.path, "p1")
+    whole = journal_queries.entries(store.path, "p1")
     assert {(entry["machine"], entry["subject_id"]) for entry in whole} == {
         ("position", "p1"),
         ("order", "ap1e1"),
     }
     assert {entry["outcome"] for entry in whole} == {"moved", "refused"}
-    assert {entry["subject_id"] for entry in queries.journal(store.path, "ap1e1")} == {"ap1e1"}
+    assert {entry["subject_id"] for entry in journal_queries.entries(store.path, "ap1e1")} == {"ap1e1"}
 
 
 def test_the_journal_is_cut_by_time_number_and_count(store: SqliteStore) -> None:
-    entries = queries.journal(store.path)
-    assert queries.journal(store.path, since_ms=entries[2]["at"]) == entries[2:]
-    assert queries.journal(store.path, after_seq=3) == entries[3:]
-    assert queries.journal(store.path, limit=2) == entries[-2:]
-    assert queries.journal(store.path, after_seq=entries[-1]["seq"]) == []
-    assert queries.journal(store.path, "p1", after_seq=entries[-1]["seq"]) == []
+    entries = journal_queries.entries(store.path)
+    assert journal_queries.entries(store.path, since_ms=entries[2]["at"]) == entries[2:]
+    assert journal_queries.entries(store.path, after_seq=3) == entries[3:]
+    assert journal_queries.entries(store.path, limit=2) == entries[-2:]
+    assert journal_queries.entries(store.path, after_seq=entries[-1]["seq"]) == []
+    assert journal_queries.entries(store.path, "p1", after_seq=entries[-1]["seq"]) == []
 
 
 def test_a_walk_through_the_journal_tells_the_same_from_the_beginning(store: SqliteStore) -> None:
-    entries = queries.journal(store.path)
+    entries = journal_queries.entries(store.path)
     since_ms = entries[2]["at"]
-    assert list(queries.walk_journal(store.path)) == entries
-    assert list(queries.walk_journal(store.path, "p1")) == queries.journal(store.path, "p1")
-    assert list(queries.walk_journal(store.path, since_ms=since_ms)) == entries[2:]
-    assert list(queries.walk_journal(store.path, after_seq=3)) == entries[3:]
-    assert list(queries.walk_journal(store.path, "ap1e1", since_ms, 4)) == [
+    assert list(journal_queries.walk_entries(store.path)) == entries
+    assert list(journal_queries.walk_entries(store.path, "p1")) == journal_queries.entries(store.path, "p1")
+    assert list(journal_queries.walk_entries(store.path, since_ms=since_ms)) == entries[2:]
+    assert list(journal_queries.walk_entries(store.path, after_seq=3)) == entries[3:]
+    assert list(journal_queries.walk_entries(store.path, "ap1e1", since_ms, 4)) == [
         entry for entry in entries[4:] if entry["subject_id"] == "ap1e1"
     ]
-    assert list(queries.walk_journal(store.path, "p1", after_seq=entries[-1]["seq"])) == []
+    assert list(journal_queries.walk_entries(store.path, "p1", after_seq=entries[-1]["seq"])) == []
 
 
 def test_a_walk_tells_one_moment_though_the_engine_writes_on(store: SqliteStore) -> None:
-    walk = queries.walk_journal(store.path)
+    walk = journal_queries.walk_entries(store.path)
     first = next(walk)
-    count = len(queries.journal(store.path))
+    count = len(journal_queries.entries(store.path))
     history = History()
     history.born(permission("engine"))
     store.commit(history.take())
     assert len([first, *walk]) == count
-    assert len(queries.journal(store.path)) == count + 1
+    assert len(journal_queries.entries(store.path)) == count + 1
 
 
 def test_a_walk_refuses_before_it_begins(store: SqliteStore, tmp_path: Path) -> None:
     with pytest.raises(UnknownSubject, match="no pair, position or order has this id"):
-        queries.walk_journal(store.path, "p99")
+        journal_queries.walk_entries(store.path, "p99")
     with pytest.raises(StoreError, match="no database at"):
-        queries.walk_journal(tmp_path / "nowhere.sqlite")
+        journal_queries.walk_entries(tmp_path / "nowhere.sqlite")
 
 
 def test_an_unknown_id_is_an_answer_of_its_own(store: SqliteStore) -> None:
     with pytest.raises(UnknownSubject, match="no pair, position or order has this id"):
-        queries.journal(store.path, "p99")
+        journal_queries.entries(store.path, "p99")
 
 
 def test_states_are_counted_by_machine(store: SqliteStore) -> None:

@@ -1,9 +1,8 @@
-"""The store: all or nothing, one version after the other; what has not ended is there at the next start."""
+"""The store: all or nothing, one version after the other."""
 
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
@@ -12,13 +11,11 @@ from fsm.commit import (
     OfferedSignal,
     Progress,
     StoreConflict,
-    StoredState,
     StoreError,
     UnknownSubject,
 )
-from persistence import queries
-from persistence.store import SqliteStore
-from persistence.subjects import SUBJECT_TABLES
+from persistence import journal_queries, queries
+from persistence.store import Durability, SqliteStore
 from persistence.verification import verify
 from tests.persistence.deals import (
     SYMBOL,
@@ -27,77 +24,10 @@ from tests.persistence.deals import (
     one_deal,
     order,
     pair,
-    permission,
     position,
     send,
     stored_deal,
 )
-
-Durability = Literal["each", "grouped"]
-DURABILITIES: tuple[Durability, ...] = ("each", "grouped")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "books.sqlite"
-
-
-def reopened(path: Path) -> StoredState:
-    with SqliteStore.open(path) as store:
-        return store.load()
-
-
-def test_a_new_database_is_empty_and_has_a_tag_that_orders_can_begin_with(path: Path) -> None:
-    with SqliteStore.open(path) as store:
-        state = store.load()
-    assert len(state.tag) == 5
-    assert state.tag.isalnum()
-    assert state.tag == state.tag.lower()
-    assert state.tag[0].isalpha()
-    assert state.tag[0] != "t"
-    assert (state.pairs, state.positions, state.orders, state.pending_outbox) == ([], [], [], [])
-    assert state.last_position_number == 0
-
-
-def test_the_tag_stays_and_the_epoch_counts_the_starts(path: Path) -> None:
-    with SqliteStore.open(path, tag="abcde") as store:
-        first = store.load()
-    second = reopened(path)
-    assert (first.tag, second.tag) == ("abcde", "abcde")
-    assert second.epoch == first.epoch + 1
-
-
-@pytest.mark.parametrize("durability", DURABILITIES)
-def test_what_was_committed_is_there_after_a_restart(path: Path, durability: Durability) -> None:
-    history = History()
-    deal, entry = one_deal(history)
-    history.born(permission("engine"))
-    history.batch.facts["day_equity"] = "10000.00"
-    with SqliteStore.open(path, durability=durability) as store:
-        store.commit(history.take())
-    state = reopened(path)
-    assert state.positions == [deal]
-    assert state.orders == [entry]
-    assert [record.subject_id for record in (*state.pairs, *state.permissions)] == [SYMBOL, "engine"]
-    assert state.facts == {"day_equity": "10000.00"}
-    assert state.pending_outbox == [send(entry)]
-    assert state.last_position_number == 1
-
-
-def test_what_has_ended_is_not_loaded_and_can_be_found(path: Path) -> None:
-    history = History()
-    deal, entry = one_deal(history)
-    entry = history.filled(entry, fill_of(entry))
-    deal = history.moved(deal, "closed", closed_at_ms=5)
-    with SqliteStore.open(path) as store:
-        store.commit(history.take())
-    with SqliteStore.open(path) as store:
-        state = store.load()
-        assert (state.positions, state.orders) == ([], [])
-        assert store.find_position(deal.id) == deal
-        assert store.find_order(entry.client_order_id) == entry
-        assert store.find_order("nobody") is None
-        assert store.find_position("nobody") is None
 
 
 def test_several_moves_of_one_subject_share_a_commit(path: Path) -> None:
@@ -108,7 +38,7 @@ def test_several_moves_of_one_subject_share_a_commit(path: Path) -> None:
     with SqliteStore.open(path) as store:
         store.commit(history.take())
         assert store.find_order(entry.client_order_id) == entry
-    assert [row["target"] for row in queries.journal(path, entry.client_order_id)] == [
+    assert [row["target"] for row in journal_queries.entries(path, entry.client_order_id)] == [
         "submitting",
         "working",
         "filled",
@@ -116,7 +46,6 @@ def test_several_moves_of_one_subject_share_a_commit(path: Path) -> None:
     assert verify(path).is_whole
 
 
-@pytest.mark.parametrize("durability", DURABILITIES)
 def test_a_version_that_moved_on_meanwhile_is_a_conflict_and_nothing_is_written(
     path: Path, durability: Durability
 ) -> None:
@@ -134,7 +63,7 @@ def test_a_version_that_moved_on_meanwhile_is_a_conflict_and_nothing_is_written(
         history.moved(deal, "open")
         store.commit(history.take())
     assert verify(path).is_whole
-    assert [row["seq"] for row in queries.journal(path)] == [1, 2, 3, 4, 5]
+    assert [row["seq"] for row in journal_queries.entries(path)] == [1, 2, 3, 4, 5]
 
 
 def test_a_subject_is_born_once(path: Path) -> None:
@@ -180,12 +109,11 @@ def test_a_refusal_is_journaled_and_changes_no_record(path: Path) -> None:
     with SqliteStore.open(path) as store:
         store.commit(history.take())
         assert store.load().pairs == [first]
-    last = queries.journal(path)[-1]
+    last = journal_queries.entries(path)[-1]
     assert (last["outcome"], last["changes"]) == ("refused", {})
     assert last["guards"] == [{"guard": "risk_allows_entry", "holds": False, "because": "balance 3 < 100"}]
 
 
-@pytest.mark.parametrize("durability", DURABILITIES)
 def test_a_fill_is_stored_once_and_a_duplicate_takes_back_its_whole_batch(
     path: Path, durability: Durability
 ) -> None:
@@ -231,13 +159,6 @@ def test_a_signal_is_remembered_and_may_be_offered_again_without_effect(path: Pa
         assert store.signal_was_offered("s1")
 
 
-def test_a_fact_has_its_last_value(path: Path) -> None:
-    with SqliteStore.open(path) as store:
-        store.commit(CommitBatch(facts={"epoch": "a name of the engine's own", "equity": "1"}))
-        store.commit(CommitBatch(facts={"equity": "2"}))
-    assert reopened(path).facts == {"epoch": "a name of the engine's own", "equity": "2"}
-
-
 def test_progress_replaces_what_was_saved_before(path: Path) -> None:
     with SqliteStore.open(path) as store:
         store.save_progress(Progress(1, {"ticks": 1}, [(SYMBOL, "1.10", 1, "")], {SYMBOL: "{}"}))
@@ -268,7 +189,7 @@ def test_a_store_that_was_taken_over_writes_no_more(path: Path) -> None:
         with pytest.raises(StoreConflict, match="epoch 99"):
             store.save_progress(Progress(1, {"ticks": 1}))
         assert store.load().pairs == []
-    assert queries.journal(path) == []
+    assert journal_queries.entries(path) == []
 
 
 @pytest.mark.parametrize("statement", ["UPDATE journal SET note = 'x'", "DELETE FROM journal"])
@@ -278,44 +199,3 @@ def test_the_journal_refuses_to_be_rewritten(path: Path, statement: str) -> None
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute(statement)
     connection.close()
-
-
-def test_ten_thousand_live_positions_with_their_orders_are_all_loaded(path: Path) -> None:
-    history = History()
-    with SqliteStore.open(path, durability="grouped") as store:
-        for number in range(1, 10_001):
-            history.born(order(history.born(position(number))))
-            if number % 500 == 0:
-                store.commit(history.take())
-    state = reopened(path)
-    assert len(state.positions) == len(state.orders) == 10_000
-    assert state.last_position_number == 10_000
-
-
-@pytest.mark.parametrize("machine", ["position", "order"])
-def test_the_live_are_found_by_their_index(path: Path, machine: str) -> None:
-    table = SUBJECT_TABLES[machine]
-    with SqliteStore.open(path) as store:
-        plan = store._connection.execute(
-            f"EXPLAIN QUERY PLAN {table.select} WHERE {table.is_live}"
-        ).fetchall()
-    assert f"{table.name}_live" in plan[0][3]
-
-
-def test_a_position_number_is_never_given_twice_though_numbers_were_skipped(path: Path) -> None:
-    history = History()
-    with SqliteStore.open(path, tag="abcde") as store:
-        for name in ("abcde00000z", "abcde000010"):
-            deal = position()
-            deal.id = name
-            history.born(deal)
-        store.commit(history.take())
-    assert reopened(path).last_position_number == 36
-
-
-def test_positions_are_counted_when_their_ids_are_no_numbers(path: Path) -> None:
-    history = History()
-    history.born(position(1))
-    with SqliteStore.open(path, tag="abcde") as store:
-        store.commit(history.take())
-    assert reopened(path).last_position_number == 1

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,10 @@ from services.clocks import GivenClock
 from services.exchanges.paper import PaperExchange, PaperSettings
 from services.exchanges.paper_file import audit
 from services.exchanges.price_point import PricePoint
-from services.messages import OrderReport, OrderRequest, PairRules, QueryFailed
+from services.messages import OrderNews, OrderReport, OrderRequest, PairRules, QueryFailed
 from services.reconciliation.plan import Difference, Kind, Plan
 from services.reconciliation.reconciler import Reconciler
 from services.resumption import resume
-from services.state_management import OrderNews
 from tests.services.bench import External
 
 ADA, BTC = "ADA/USDT", "BTC/USDT"
@@ -79,12 +78,16 @@ class Desk:
 
     async def price(self, price: str, symbol: str = ADA, *, heard: bool = True) -> None:
         """The market moves. Unheard, its reports of orders are lost."""
-        self.prices.next[symbol] = Decimal(price)
-        ticker = await self.exchange.watch_ticker(symbol)
+        ticker = await self.move(price, symbol)
         self.hear(lost=not heard)
         await self.update()
         await self.engine.orchestrator.process_market_tick({**ticker, "timestamp": self.clock.now_ms()})
         await self.settle()
+
+    async def move(self, price: str, symbol: str = ADA) -> dict[str, Any]:
+        """The exchange's market moves, and the engine is told nothing yet."""
+        self.prices.next[symbol] = Decimal(price)
+        return await self.exchange.watch_ticker(symbol)
 
     def hear(self, *, lost: bool = False) -> None:
         reports = list(self.exchange._reports)
@@ -179,3 +182,44 @@ def foreign(name: str = "webui00000000001", side: str = "buy", price: str | None
     """An order that somebody placed by hand."""
     limit = None if price is None else Decimal(price)
     return OrderRequest(name, ADA, side, "market" if limit is None else "limit", Decimal(20), limit)
+
+
+async def resting_entry(desk: Desk) -> str:
+    """A limit purchase at 10 that rests, since the market is at 11 by then; its client order id."""
+    await desk.price("10")
+    await desk.move("11")
+    assert await desk.buy()
+    desk.hear()
+    await desk.update()
+    order = desk.order()
+    assert order.state == "working"
+    return order.client_order_id
+
+
+async def open_deal(desk: Desk) -> str:
+    await desk.price("10")
+    assert await desk.buy()
+    assert desk.position().state == "open"
+    await desk.reconcile()
+    return desk.position().id
+
+
+async def cancelled_unheard(desk: Desk) -> str:
+    """A resting entry that the exchange cancels without the engine hearing of it; its client order id."""
+    entry = await resting_entry(desk)
+    await desk.exchange.cancel_order(entry, ADA)
+    desk.hear(lost=True)
+    return entry
+
+
+async def buy_by_hand(desk: Desk) -> None:
+    """Somebody buys 20 coins at the market."""
+    await desk.exchange.create_order(foreign(price=None))
+    desk.hear()
+
+
+async def lose_coins(desk: Desk, amount: str = "10") -> None:
+    """Somebody sells what the position holds."""
+    sale = replace(foreign(side="sell", price=None), amount=Decimal(amount))
+    await desk.exchange.create_order(sale)
+    desk.hear()

@@ -7,14 +7,22 @@ from pathlib import Path
 import pytest
 
 from fsm.values import ZERO
-from persistence import queries
+from persistence import journal_queries
 from persistence.verification import verify
-from services.messages import OrderReport, OrderRequest
+from services.messages import OrderNews, OrderReport, OrderRequest
 from services.reconciliation.decisions import CannotDecide, Decisions
 from services.reconciliation.plan import Kind
-from services.state_management import OrderNews
-from tests.reconciliation.accounts import ADA, BTC, Desk, foreign, traded
-from tests.reconciliation.test_differences import open_deal, resting_entry
+from tests.reconciliation.accounts import (
+    ADA,
+    BTC,
+    Desk,
+    buy_by_hand,
+    cancelled_unheard,
+    foreign,
+    lose_coins,
+    open_deal,
+    traded,
+)
 from tests.services.reports import cancelled, trade
 
 
@@ -23,13 +31,7 @@ def decisions(desk: Desk) -> Decisions:
 
 
 def notes(desk: Desk, subject_id: str) -> list[str]:
-    return [row["note"] for row in queries.journal(desk.path, subject_id) if row["note"]]
-
-
-async def lose_coins(desk: Desk, amount: str = "10") -> None:
-    """Somebody sells what the position holds."""
-    await desk.exchange.create_order(replace(foreign(side="sell", price=None), amount=Decimal(amount)))
-    desk.hear()
+    return [row["note"] for row in journal_queries.entries(desk.path, subject_id) if row["note"]]
 
 
 async def test_a_detached_position_ends_and_its_coins_count_as_sold_for_nothing(tmp_path: Path) -> None:
@@ -59,9 +61,7 @@ async def test_a_detached_position_ends_and_its_coins_count_as_sold_for_nothing(
 async def test_a_detached_position_takes_only_what_fills_later(tmp_path: Path) -> None:
     """Late coins are ours again, those that are gone are not."""
     async with traded(tmp_path) as desk:
-        entry = await resting_entry(desk)
-        await desk.exchange.cancel_order(entry, ADA)
-        desk.hear(lost=True)
+        entry = await cancelled_unheard(desk)
         first, late = trade("f1", entry, "4"), trade("f2", entry, "3")
         await tell(desk, cancelled(entry, first))
         deal = desk.position().id
@@ -86,8 +86,7 @@ async def test_an_adopted_holding_is_a_position_that_leaves_like_any_other(tmp_p
     async with traded(tmp_path, take_profit=Decimal("0.1")) as desk:
         await desk.price("10")
         await desk.reconcile()
-        await desk.exchange.create_order(foreign(price=None))
-        desk.hear()
+        await buy_by_hand(desk)
         surplus = {row.kind: row for row in (await desk.reconcile()).differences}[
             Kind.HOLDING_FOREIGN
         ].surplus
@@ -163,8 +162,7 @@ async def test_an_order_that_no_position_could_own_is_refused(
 async def test_an_order_is_not_adopted_while_an_entry_of_its_pair_is_in_flight(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
         await desk.price("10")
-        desk.prices.next[ADA] = Decimal(11)
-        await desk.exchange.watch_ticker(ADA)
+        await desk.move("11")
         await desk.exchange.create_order(foreign())
         (listed,) = await desk.exchange.fetch_open_orders()
         assert await desk.buy()

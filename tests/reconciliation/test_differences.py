@@ -1,36 +1,24 @@
 """Each kind of difference, made by hand: the row it becomes, what applying it does, and the books afterwards."""
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from persistence.verification import verify
 from services.deals.order_ids import order_id, position_id
-from services.messages import OrderReport, OrderStatus
+from services.messages import OrderNews, OrderReport, OrderStatus
 from services.reconciliation.plan import Kind, Settlement
-from services.state_management import OrderNews
-from tests.reconciliation.accounts import ADA, BTC, Desk, foreign, only, traded
-
-
-async def resting_entry(desk: Desk) -> str:
-    """A limit purchase at 10 that rests, since the market is at 11 by then; its client order id."""
-    await desk.price("10")
-    desk.prices.next[ADA] = Decimal(11)
-    await desk.exchange.watch_ticker(ADA)
-    assert await desk.buy()
-    desk.hear()
-    await desk.update()
-    order = desk.order()
-    assert order.state == "working"
-    return order.client_order_id
-
-
-async def open_deal(desk: Desk) -> str:
-    await desk.price("10")
-    assert await desk.buy()
-    assert desk.position().state == "open"
-    await desk.reconcile()
-    return desk.position().id
+from tests.reconciliation.accounts import (
+    ADA,
+    BTC,
+    buy_by_hand,
+    cancelled_unheard,
+    foreign,
+    lose_coins,
+    only,
+    open_deal,
+    resting_entry,
+    traded,
+)
 
 
 async def test_books_that_agree_have_no_rows(tmp_path: Path) -> None:
@@ -42,9 +30,7 @@ async def test_books_that_agree_have_no_rows(tmp_path: Path) -> None:
 
 async def test_an_order_that_was_cancelled_unheard_is_found_and_ended(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
-        entry = await resting_entry(desk)
-        await desk.exchange.cancel_order(entry, ADA)
-        desk.hear(lost=True)
+        await cancelled_unheard(desk)
         row = only(await desk.reconciler.look(), Kind.ORDER_ENDED)
         assert (row.settlement, row.proposal) == (
             Settlement.CERTAIN,
@@ -60,9 +46,7 @@ async def test_an_order_that_was_cancelled_unheard_is_found_and_ended(tmp_path: 
 
 async def test_an_order_that_nobody_has_is_given_up_only_after_the_window(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
-        entry = await resting_entry(desk)
-        await desk.exchange.cancel_order(entry, ADA)
-        desk.hear(lost=True)
+        entry = await cancelled_unheard(desk)
         desk.exchange.hides = entry
         row = only(await desk.reconciler.look(), Kind.ORDER_MISSING)
         assert row.proposal == "order_absent: working -> unknown"
@@ -78,8 +62,7 @@ async def test_an_order_that_nobody_has_is_given_up_only_after_the_window(tmp_pa
 async def test_an_order_believed_dead_and_alive_is_cancelled_and_stops_its_pair_alone(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
         await desk.price("10")
-        desk.prices.next[ADA] = Decimal(11)
-        await desk.exchange.watch_ticker(ADA)
+        await desk.move("11")
         desk.exchange.deaf = True
         assert await desk.buy()
         entry = desk.order().client_order_id
@@ -106,8 +89,7 @@ async def test_what_an_order_believed_dead_bought_belongs_to_its_position(tmp_pa
         desk.engine.state.deliver(OrderNews(entry, ADA, false))
         await desk.update()
         assert desk.order().state == "cancelled"
-        desk.prices.next[ADA] = Decimal(10)
-        await desk.exchange.watch_ticker(ADA)
+        await desk.move("10")
         desk.hear(lost=True)
         plan = await desk.reconciler.look()
         assert only(plan, Kind.FILL_MISSED).proposal == "order_filled: cancelled -> filled"
@@ -121,8 +103,7 @@ async def test_a_fill_that_nobody_reported_is_booked(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
         await resting_entry(desk)
         await desk.reconcile()
-        desk.prices.next[ADA] = Decimal(10)
-        await desk.exchange.watch_ticker(ADA)
+        await desk.move("10")
         desk.hear(lost=True)
         row = only(await desk.reconciler.look(), Kind.FILL_MISSED)
         assert row.says == "closed, 10 filled"
@@ -160,8 +141,7 @@ async def test_an_order_of_ours_that_the_books_do_not_know_stops_its_pair(tmp_pa
 async def test_a_foreign_holding_is_told_and_stops_nothing(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
         await open_deal(desk)
-        await desk.exchange.create_order(foreign(price=None))
-        desk.hear()
+        await buy_by_hand(desk)
         rows = {row.kind: row for row in (await desk.reconcile()).differences}
         assert set(rows) == {Kind.HOLDING_FOREIGN, Kind.QUOTE_DIFFERS}
         assert rows[Kind.HOLDING_FOREIGN].surplus == 20
@@ -173,9 +153,7 @@ async def test_a_foreign_holding_is_told_and_stops_nothing(tmp_path: Path) -> No
 async def test_coins_that_are_gone_stop_their_pair_alone_and_name_who_held_them(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
         deal = await open_deal(desk)
-        gone = replace(foreign(side="sell", price=None), amount=Decimal(4))
-        await desk.exchange.create_order(gone)
-        desk.hear()
+        await lose_coins(desk, "4")
         rows = {row.kind: row for row in (await desk.reconcile()).differences}
         row = rows[Kind.HOLDING_MISSING]
         assert (row.believes, row.says) == ("10 ADA", "6 ADA")
@@ -188,8 +166,7 @@ async def test_what_has_not_been_answered_is_no_evidence(tmp_path: Path) -> None
     async with traded(tmp_path) as desk:
         await resting_entry(desk)
         await desk.reconcile()
-        desk.prices.next[ADA] = Decimal(10)
-        await desk.exchange.watch_ticker(ADA)
+        await desk.move("10")
         desk.hear(lost=True)
         desk.exchange.fails = True
         plan = await desk.reconcile()
@@ -229,8 +206,7 @@ async def test_the_comparison_survives_a_restart_with_its_baseline(tmp_path: Pat
 async def test_what_lies_within_the_tolerance_is_no_difference_and_a_digit_more_is(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
         await open_deal(desk)
-        await desk.exchange.create_order(foreign(price=None))
-        desk.hear()
+        await buy_by_hand(desk)
         rows = {row.kind: row for row in (await desk.reconcile()).differences}
         coins, money = rows[Kind.HOLDING_FOREIGN].surplus, rows[Kind.QUOTE_DIFFERS].surplus
         assert coins is not None
@@ -246,8 +222,7 @@ async def test_what_lies_within_the_tolerance_is_no_difference_and_a_digit_more_
 async def test_coins_gone_within_the_tolerance_stop_nobody(tmp_path: Path) -> None:
     async with traded(tmp_path) as desk:
         await open_deal(desk)
-        await desk.exchange.create_order(replace(foreign(side="sell", price=None), amount=Decimal(4)))
-        desk.hear()
+        await lose_coins(desk, "4")
         desk.reconciler.tolerances = {"ADA": Decimal(4), "USDT": Decimal(1000)}
         assert (await desk.reconcile()).differences == ()
         assert desk.permission() == "active"
@@ -257,22 +232,19 @@ async def test_what_a_living_order_explains_is_not_asked_of_those_that_ended(tmp
     async with traded(tmp_path, max_deals=2) as desk:
         await open_deal(desk)
         ended = desk.order().client_order_id
-        desk.prices.next[ADA] = Decimal(11)
-        await desk.exchange.watch_ticker(ADA)
+        await desk.move("11")
         assert await desk.buy()
         desk.hear()
         await desk.update()
         (resting,) = desk.engine.state.working.orders
-        desk.prices.next[ADA] = Decimal(10)
-        await desk.exchange.watch_ticker(ADA)
+        await desk.move("10")
         desk.hear(lost=True)
         asked = desk.exchange.asked
         asked.clear()
         assert only(await desk.reconciler.look(), Kind.FILL_MISSED).subject == resting
         assert asked == [resting]
         await desk.reconcile()
-        await desk.exchange.create_order(foreign(price=None))
-        desk.hear()
+        await buy_by_hand(desk)
         asked.clear()
         await desk.reconciler.look()
         assert ended in asked, "nothing else explains the coins"

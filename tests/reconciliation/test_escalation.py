@@ -7,8 +7,7 @@ import pytest
 from loguru import logger
 
 from persistence import queries
-from tests.reconciliation.accounts import ADA, BTC, Desk, FlakyExchange, traded
-from tests.reconciliation.test_differences import open_deal
+from tests.reconciliation.accounts import ADA, BTC, Desk, FlakyExchange, open_deal, traded
 
 
 async def unknown_entry(desk: Desk, symbol: str) -> str:

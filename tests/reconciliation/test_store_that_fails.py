@@ -10,8 +10,7 @@ import pytest
 from loguru import logger
 
 from fsm.commit import Progress, StoreError
-from tests.reconciliation.accounts import ADA, Desk, traded
-from tests.reconciliation.test_differences import open_deal
+from tests.reconciliation.accounts import Desk, open_deal, traded
 
 
 @contextmanager
@@ -65,8 +64,7 @@ async def test_news_that_came_meanwhile_are_kept_and_applied(
 ) -> None:
     async with traded(tmp_path) as desk:
         await desk.price("10")
-        desk.prices.next[ADA] = Decimal(11)
-        await desk.exchange.watch_ticker(ADA)
+        await desk.move("11")
         assert await desk.buy()
         with full_disk(desk, monkeypatch):
             await desk.price("10")

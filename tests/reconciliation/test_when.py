@@ -1,6 +1,7 @@
 """When the books are compared: at a start before anything is sent, every few minutes, and after a gap in the stream."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,8 +11,23 @@ import run_realtime_trading
 from services.messages import OrderReport, QueryFailed
 from services.reconciliation.plan import Kind
 from services.resumption import resume
-from tests.reconciliation.accounts import ADA, Desk, traded
-from tests.reconciliation.test_differences import resting_entry
+from tests.reconciliation.accounts import Desk, FlakyExchange, cancelled_unheard, traded
+
+
+def failing_first(
+    monkeypatch: pytest.MonkeyPatch, exchange: FlakyExchange, question: str, *faults: Exception
+) -> list[Exception]:
+    """Until they are used up, these faults are the exchange's answers to the question; those that are left."""
+    left = list(faults)
+    honest: Callable[[], Awaitable[list[OrderReport]]] = getattr(exchange, question)
+
+    async def ask() -> list[OrderReport]:
+        if left:
+            raise left.pop()
+        return await honest()
+
+    monkeypatch.setattr(exchange, question, ask)
+    return left
 
 
 async def test_a_gap_in_the_stream_of_reports_asks_for_a_comparison(
@@ -19,18 +35,8 @@ async def test_a_gap_in_the_stream_of_reports_asks_for_a_comparison(
 ) -> None:
     monkeypatch.setattr(run_realtime_trading, "RETRY_S", 0)
     async with traded(tmp_path) as desk:
-        entry = await resting_entry(desk)
-        await desk.exchange.cancel_order(entry, ADA)
-        desk.hear(lost=True)
-        faults = [ConnectionResetError("gone")]
-        stream = desk.exchange.watch_orders
-
-        async def watch() -> list[OrderReport]:
-            if faults:
-                raise faults.pop()
-            return await stream()
-
-        monkeypatch.setattr(desk.exchange, "watch_orders", watch)
+        await cancelled_unheard(desk)
+        failing_first(monkeypatch, desk.exchange, "watch_orders", ConnectionResetError("gone"))
         tasks = [
             asyncio.create_task(desk.reconciler.run(3600)),
             asyncio.create_task(
@@ -65,15 +71,9 @@ async def test_it_comes_round_by_itself_and_a_failed_question_ends_only_its_roun
 ) -> None:
     async with traded(tmp_path) as desk:
         await desk.price("10")
-        faults = [QueryFailed("no"), QueryFailed("no")]
-        honest = desk.exchange.fetch_open_orders
-
-        async def fetch() -> list[OrderReport]:
-            if faults:
-                raise faults.pop()
-            return await honest()
-
-        monkeypatch.setattr(desk.exchange, "fetch_open_orders", fetch)
+        faults = failing_first(
+            monkeypatch, desk.exchange, "fetch_open_orders", QueryFailed("no"), QueryFailed("no")
+        )
         running = asyncio.create_task(desk.reconciler.run(0.001))
         await until_reconciled(desk, times=3)
         await stopped([running])

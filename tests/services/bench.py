@@ -12,11 +12,10 @@ from fsm.records import OrderRecord, PairRecord, PositionRecord
 from persistence.store import SqliteStore
 from services.clocks import GivenClock
 from services.deals.order_ids import position_id
-from services.messages import OrderReport, PairRules, RiskLimits
+from services.messages import OrderNews, OrderReport, PairRules, RiskLimits
 from services.order_execution import OrderTimings
 from services.ports import Clock
 from services.resumption import Resumption, resume
-from services.state_management import OrderNews
 from services.trading_orchestrator import Decision, TradingOrchestrator
 from tests.services.desks import ScriptedDesk
 from tests.services.reports import PAIR
@@ -32,6 +31,14 @@ class External:
     name: str = "external"
     weight: float = 1.0
     params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SmaCross(External):
+    """Signals come from averages that cross soon."""
+
+    name: str = "sma_cross"
+    params: Mapping[str, object] = field(default_factory=lambda: {"fast": 2, "slow": 4})
 
 
 @dataclass

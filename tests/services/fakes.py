@@ -17,15 +17,14 @@ from fsm.records import OrderRecord, PairRecord, PermissionRecord, PositionRecor
 from fsm.values import Verdict
 from services.clocks import GivenClock
 from services.deals.exit_levels import Watch, write_rules
-from services.messages import BadSignal, BadTick, PairRules, RiskLimits, Signal, Tick
+from services.messages import BadSignal, BadTick, OrderNews, PairRules, RiskLimits, Signal, Tick
 from services.metrics import EngineMetrics
 from services.refusals import RefusalMemory
 from services.signal_aggregation import StrategyFailed
-from services.state_management import CarryOut, OrderNews, Work
 from services.strategies.external import External
 from services.trading_orchestrator import TradingOrchestrator
 from services.turns.bindings import Bindings
-from services.turns.turn import Effect, Turn
+from services.turns.turn import CarryOut, Effect, Turn, Work
 from tests.services.reports import PAIR
 
 NOW_MS = 1_700_000_000_000
@@ -272,6 +271,11 @@ class Troupe:
         self.state.put(position)
         order = OrderRecord(order_machine.WORKING, 1, client_order_id=order_id, symbol=PAIR)
         self.state.put(order)
+        return position
+
+    def position(self, position_id: str) -> PositionRecord:
+        position = self.state.position(position_id)
+        assert position is not None
         return position
 
     def pair_is(self, state: str, signal: str = "") -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from persistence.store import SqliteStore
 from services.clocks import GivenClock
-from services.state_management import OrderNews
+from services.messages import OrderNews
 from tests.services.bench import NOW_MS, Bench, Plan, limit_rules, running, started, ticker
 from tests.services.desks import MarketDesk, ScriptedDesk
 from tests.services.reports import PAIR, closed, trade

@@ -1,5 +1,7 @@
 """How a deal leaves the market: at its levels, on a signal, in time; and what follows when that is hard."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +23,16 @@ def at_market(rules: PairRules, fee: str = "0") -> Plan:
     """A plan whose exchange fills at the prices of the test."""
     clock = GivenClock(NOW_MS)
     return Plan(MarketDesk(clock, fee=fee), rules, clock=clock)
+
+
+@asynccontextmanager
+async def holding_ten(directory: Path, rules: PairRules | None = None) -> AsyncIterator[Bench]:
+    """Ten coins, bought at 10 each; what becomes of the exit, the test says."""
+    plan = Plan(ScriptedDesk(), rules or market_rules())
+    async with running(directory / "d.sqlite", plan) as bench:
+        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
+        await bench.enter()
+        yield bench
 
 
 # fmt: off
@@ -119,9 +131,7 @@ async def test_a_refused_exit_is_repeated_for_ever_with_a_growing_pause(tmp_path
 
 
 async def test_an_exit_cut_short_is_repeated_over_the_rest(tmp_path: Path) -> None:
-    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), market_rules())) as bench:
-        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
-        await bench.enter()
+    async with holding_ten(tmp_path) as bench:
         deal = bench.position().id
         for answers in (bench.desk.creates, bench.desk.fetches):
             answers.append(lambda of: expired(of, trade("f2", of, "4", "11", side="sell")))
@@ -134,9 +144,7 @@ async def test_an_exit_cut_short_is_repeated_over_the_rest(tmp_path: Path) -> No
 
 
 async def test_an_exit_whose_end_was_told_before_its_last_sale_sells_nothing_twice(tmp_path: Path) -> None:
-    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), market_rules())) as bench:
-        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
-        await bench.enter()
+    async with holding_ten(tmp_path) as bench:
         deal = bench.position().id
         bench.desk.creates.append(lambda of: expired(of, trade("f2", of, "4", "11", side="sell")))
         bench.desk.fetches.append(
@@ -156,9 +164,7 @@ async def test_an_exit_whose_end_was_told_before_its_last_sale_sells_nothing_twi
 async def test_an_exit_whose_end_nobody_confirms_waits_for_its_deadline_and_asks_again(
     tmp_path: Path,
 ) -> None:
-    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), market_rules())) as bench:
-        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
-        await bench.enter()
+    async with holding_ten(tmp_path) as bench:
         bench.desk.creates.append(lambda of: expired(of, trade("f2", of, "4", "11", side="sell")))
         await bench.sell()
         assert len(bench.desk.requests) == 2
@@ -169,9 +175,7 @@ async def test_an_exit_whose_end_nobody_confirms_waits_for_its_deadline_and_asks
 
 
 async def test_a_rest_too_small_to_sell_ends_as_dust_whose_cost_is_booked(tmp_path: Path) -> None:
-    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), market_rules())) as bench:
-        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
-        await bench.enter()
+    async with holding_ten(tmp_path) as bench:
         deal = bench.position().id
         for answers in (bench.desk.creates, bench.desk.fetches):
             answers.append(lambda of: expired(of, trade("f2", of, "9.7", side="sell")))
@@ -184,9 +188,7 @@ async def test_a_rest_too_small_to_sell_ends_as_dust_whose_cost_is_booked(tmp_pa
 
 async def test_a_holding_that_lost_its_worth_ends_as_dust(tmp_path: Path) -> None:
     rules = market_rules(stop_loss=Decimal("0.5"))
-    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), rules)) as bench:
-        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
-        await bench.enter()
+    async with holding_ten(tmp_path, rules) as bench:
         deal = bench.position().id
         await bench.price("0.49")
         ended = bench.position(deal)
@@ -196,9 +198,7 @@ async def test_a_holding_that_lost_its_worth_ends_as_dust(tmp_path: Path) -> Non
 
 
 async def test_an_exit_that_rests_too_long_is_cancelled_and_repeated(tmp_path: Path) -> None:
-    async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk(), market_rules())) as bench:
-        bench.desk.creates.append(lambda of: closed(of, trade("f1", of, "10")))
-        await bench.enter()
+    async with holding_ten(tmp_path) as bench:
         await bench.sell()
         first = bench.position().exit_order_id
         bench.desk.cancels.append(cancelled)

@@ -165,9 +165,7 @@ async def test_an_old_sell_signal_moves_no_position(guard: str) -> None:
     troupe.signals.refusals[guard] = "no"
     decision = await troupe.orchestrator.handle_sell_signal(BUY)
     assert (decision.taken, decision.because) == (False, f"{guard}: no")
-    position = troupe.state.position("p1")
-    assert position is not None
-    assert position.state == "open"
+    assert troupe.position("p1").state == "open"
 
 
 async def test_two_orchestrators_over_the_same_services_are_one() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fsm.commit import StoreConflict, StoreError
-from services.state_management import OrderNews
+from services.messages import OrderNews
 from tests.services.fakes import TODAY, Troupe, price, signal, watch
 from tests.services.reports import PAIR
 
@@ -42,8 +42,7 @@ async def test_a_touched_level_sends_the_position_out_with_its_reason(last: str,
     troupe.holds("p1")
     troupe.state.working.hits = [watch("p1")]
     await troupe.orchestrator.process_market_tick(price(last))
-    position = troupe.state.position("p1")
-    assert position is not None
+    position = troupe.position("p1")
     assert (position.state, position.exit_reason) == ("closing", reason)
 
 
@@ -54,8 +53,7 @@ async def test_an_entry_left_behind_is_cancelled_and_no_exit() -> None:
     troupe.state.working.hits = [watch("p1", is_entry=True)]
     await troupe.orchestrator.process_market_tick(price("11"))
     assert "cancel_entry p1" in troupe.calls
-    position = troupe.state.position("p1")
-    assert position is not None
+    position = troupe.position("p1")
     assert (position.state, position.exit_reason) == ("ordering", "")
 
 
@@ -114,9 +112,7 @@ async def test_a_strategy_that_raises_halts_its_own_pair_once_and_exits_go_on(
     assert len([line for line in logged if line.get("event") == "strategy_failed"]) == 1
     troupe.state.working.hits = [watch("p1")]
     await troupe.orchestrator.process_market_tick(price("8"))
-    position = troupe.state.position("p1")
-    assert position is not None
-    assert position.state == "closing"
+    assert troupe.position("p1").state == "closing"
     assert troupe.state.metrics.ticks == 3
 
 
@@ -129,14 +125,10 @@ async def test_a_store_fault_is_logged_and_swallowed_and_nothing_has_happened(
     troupe.state.working.hits = [watch("p1")]
     troupe.state.faults.append(StoreError("the disk is full"))
     await troupe.orchestrator.process_market_tick(price("8"))
-    position = troupe.state.position("p1")
-    assert position is not None
-    assert position.state == "open"
+    assert troupe.position("p1").state == "open"
     assert logged == [{"event": "commit_failed", "symbol": PAIR, "fault": "the disk is full"}]
     await troupe.orchestrator.process_market_tick(price("8"))
-    position = troupe.state.position("p1")
-    assert position is not None
-    assert position.state == "closing"
+    assert troupe.position("p1").state == "closing"
 
 
 async def test_a_conflict_in_the_store_ends_the_tick() -> None:

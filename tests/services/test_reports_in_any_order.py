@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.records import Fill
-from services.messages import OrderReport, OrderStatus
-from services.state_management import OrderNews
+from services.messages import OrderNews, OrderReport, OrderStatus
 from tests.services.bench import Plan, running
 from tests.services.desks import ScriptedDesk
 from tests.services.reports import PAIR, said, trade

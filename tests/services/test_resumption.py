@@ -1,24 +1,15 @@
 """After a death at any moment the next start goes on: it asks before it acts, and it forgets nothing."""
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from fsm.commit import Progress
 from persistence.store import SqliteStore
 from services.clocks import GivenClock
-from services.resumption import checkpoint_of
-from tests.services.bench import NOW_MS, Bench, External, Plan, limit_rules, market_rules, running, started
+from tests.services.bench import NOW_MS, Bench, Plan, SmaCross, limit_rules, market_rules, running, started
 from tests.services.desks import MarketDesk, ScriptedDesk
-from tests.services.reports import PAIR, cancelled, closed, resting, trade
-
-
-@dataclass(frozen=True)
-class SmaCross(External):
-    name: str = "sma_cross"
-    params: dict[str, object] = field(default_factory=lambda: {"fast": 2, "slow": 4})
+from tests.services.reports import cancelled, closed, resting, trade
 
 
 def on_clock(clock: GivenClock, desk: ScriptedDesk | None = None, **rules: object) -> Plan:
@@ -32,6 +23,14 @@ async def died_with_an_entry(path: Path, plan: Plan) -> str:
     plan.desk.calls.clear()
     plan.desk.requests.clear()
     return entry
+
+
+async def enter_unsent(bench: Bench) -> str:
+    """The engine keeps its entry order and does not come to send it; the order's id."""
+    await bench.price("10")
+    bench.engine.state.sends_are_held = True
+    assert (await bench.buy()).taken
+    return bench.position().entry_order_id
 
 
 async def test_an_outstanding_order_is_looked_up_at_the_start(tmp_path: Path) -> None:
@@ -50,12 +49,8 @@ async def test_a_request_that_may_or_may_not_have_left_is_asked_for_and_never_se
     tmp_path: Path,
 ) -> None:
     plan = on_clock(GivenClock(NOW_MS))
-    with SqliteStore.open(tmp_path / "d.sqlite", tag="dtest") as store:
-        bench = await started(plan, store)
-        await bench.price("10")
-        bench.engine.state.sends_are_held = True
-        assert (await bench.buy()).taken
-        entry = bench.position().entry_order_id
+    async with running(tmp_path / "d.sqlite", plan) as bench:
+        entry = await enter_unsent(bench)
         assert bench.order(entry).state == "submitting"
     plan.desk.fetches.extend([lambda _: None] * 100)
     async with running(tmp_path / "d.sqlite", plan) as bench:
@@ -73,10 +68,7 @@ async def test_a_request_of_a_dead_engine_is_not_kept_waiting_for_ever(tmp_path:
     """What became of it, the look-up says; its outbox row is settled with the start."""
     plan = on_clock(GivenClock(NOW_MS))
     with SqliteStore.open(tmp_path / "d.sqlite", tag="dtest") as store:
-        bench = await started(plan, store)
-        await bench.price("10")
-        bench.engine.state.sends_are_held = True
-        assert (await bench.buy()).taken
+        await enter_unsent(await started(plan, store))
         assert len(store.load().pending_outbox) == 1
     with SqliteStore.open(tmp_path / "d.sqlite") as store:
         await started(plan, store)
@@ -174,71 +166,6 @@ async def test_a_waiting_signal_survives_a_start(tmp_path: Path) -> None:
         await bench.price("10")
         assert bench.position().reason == "the moon"
         assert len(plan.desk.requests) == 1
-
-
-def save(bench: Bench) -> None:
-    checkpoint = checkpoint_of(bench.orchestrator, PAIR)
-    bench.engine.state.save_progress(Progress(bench.now_ms, checkpoints={PAIR: checkpoint}))
-
-
-async def test_the_high_under_which_a_trailing_stop_hangs_survives(tmp_path: Path) -> None:
-    clock = GivenClock(NOW_MS)
-    plan = Plan(MarketDesk(clock), market_rules(trailing_stop=Decimal("0.1")), clock=clock)
-    async with running(tmp_path / "d.sqlite", plan) as bench:
-        await bench.enter()
-        await bench.price("20")
-        save(bench)
-    async with running(tmp_path / "d.sqlite", plan) as bench:
-        deal = bench.position().id
-        await bench.price("18.01")
-        assert bench.position().state == "open"
-        await bench.price("18")
-        assert (bench.position(deal).exit_reason, bench.position(deal).high_water) == (
-            "trailing_stop",
-            Decimal(20),
-        )
-
-
-async def test_indicators_are_warm_after_a_start(tmp_path: Path) -> None:
-    clock = GivenClock(NOW_MS)
-    plan = Plan(MarketDesk(clock), market_rules(), clock=clock, strategy=SmaCross())
-    path = tmp_path / "d.sqlite"
-    async with running(path, plan) as bench:
-        assert bench.resumption.cold_symbols == (PAIR,)
-        for price in ("10", "9.9", "9.8", "9.7", "9.6"):
-            await bench.price(price)
-        save(bench)
-    async with running(path, plan) as bench:
-        assert bench.resumption.cold_symbols == ()
-        await bench.price("10.5")
-        assert bench.position().reason.startswith("score +1")
-
-
-async def test_indicators_without_a_checkpoint_start_cold_and_trade_nothing_yet(tmp_path: Path) -> None:
-    clock = GivenClock(NOW_MS)
-    plan = Plan(MarketDesk(clock), market_rules(), clock=clock, strategy=SmaCross())
-    async with running(tmp_path / "d.sqlite", plan) as bench:
-        for price in ("10", "9.9", "9.8", "9.7", "9.6"):
-            await bench.price(price)
-    async with running(tmp_path / "d.sqlite", plan) as bench:
-        assert bench.resumption.cold_symbols == (PAIR,)
-        await bench.price("10.5")
-        assert plan.desk.calls == []
-        assert "not warmed up" in bench.engine.signals.why_not(PAIR)
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"market":{},"signals":{},"highs":{}}', "null", "\x00"])
-async def test_a_checkpoint_that_cannot_be_used_is_reported_and_the_start_goes_on(
-    tmp_path: Path, text: str, logged: list[dict[str, object]]
-) -> None:
-    plan = on_clock(GivenClock(NOW_MS))
-    async with running(tmp_path / "d.sqlite", plan) as bench:
-        bench.engine.state.save_progress(Progress(bench.now_ms, checkpoints={PAIR: text}))
-    async with running(tmp_path / "d.sqlite", plan) as bench:
-        assert bench.resumption.cold_symbols == (PAIR,)
-        assert [line["symbol"] for line in logged if line.get("event") == "checkpoint_unusable"] == [PAIR]
-        await bench.price("10")
-        assert (await bench.buy()).taken
 
 
 async def test_positions_are_numbered_on_over_every_start(tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ from fsm.commit import CommitBatch, StoreConflict, StoreError
 from fsm.values import MONEY, ZERO
 from persistence.store import SqliteStore
 from services.clocks import GivenClock
-from services.messages import RiskLimits
-from services.state_management import OrderNews
+from services.messages import OrderNews, RiskLimits
 from services.trading_orchestrator import TradingOrchestrator
 from services.turns.turn import Turn
 from tests.services.bench import NOW_MS, Bench, Plan, limit_rules, market_rules, running, started, ticker

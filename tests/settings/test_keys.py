@@ -3,72 +3,29 @@
 import json
 import os
 import pickle
-import subprocess
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import keyring
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 from loguru import logger
 
-from dirigent.configuration.keys import Keys, resolve_keys
-from dirigent.configuration.problems import SettingsError
-from dirigent.configuration.settings import load_settings
-from dirigent.logging_secrets import MASK, forget_secrets, masked_text
-from tests.settings.writing import PAIR, written
-
-API_KEY = "fake-api-key-0123456789"
-SECRET = "fake-secret-9876543210"
-
-ED25519 = ed25519.Ed25519PrivateKey.generate()
-RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays_registered() -> Iterator[None]:
-    yield
-    forget_secrets()
-
-
-def keys_of(tmp_path: Path, exchange: str, environment: dict[str, str] | None = None) -> Keys | None:
-    surroundings = environment or {}
-    file = written(tmp_path, f'[exchange]\nid = "binance"\n{exchange}\n{PAIR}')
-    return resolve_keys(load_settings([file], environment=surroundings), surroundings)
-
-
-def refusal_of(tmp_path: Path, exchange: str, environment: dict[str, str] | None = None) -> str:
-    with pytest.raises(SettingsError) as refused:
-        keys_of(tmp_path, exchange, environment)
-    return str(refused.value)
-
-
-def private(path: Path, text: str, mode: int = 0o600) -> Path:
-    path.write_text(text, encoding="utf-8")
-    path.chmod(mode)
-    return path
-
-
-def key_file(tmp_path: Path, mode: int = 0o600) -> Path:
-    return private(tmp_path / "keys.toml", f'apiKey = "{API_KEY}"\nsecret = "{SECRET}"\n', mode)
-
-
-def pem(
-    key: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey,
-    encryption: KeySerializationEncryption | None = None,
-) -> str:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()).decode()
+from dirigent.logging_secrets import MASK, masked_text
+from tests.settings.key_files import (
+    API_KEY,
+    ED25519,
+    RSA,
+    SECRET,
+    key_file,
+    keys_of,
+    pem,
+    private,
+    refusal_of,
+    with_private_key,
+)
 
 
 def test_without_any_source_there_are_no_keys(tmp_path: Path) -> None:
@@ -200,62 +157,6 @@ def test_a_keyring_that_does_not_answer_is_refused_without_its_words(tmp_path: P
     told = refusal_of(tmp_path, 'keyring = "dirigent"')
     assert "does not answer (KeyringLocked)" in told
     assert SECRET not in told
-
-
-def with_private_key(tmp_path: Path, text: str, more: str = "") -> str:
-    private(tmp_path / "id.pem", text)
-    private(tmp_path / "keys.toml", f'apiKey = "{API_KEY}"\n{more}')
-    return f'key_file = "{tmp_path}/keys.toml"\nprivate_key_file = "{tmp_path}/id.pem"'
-
-
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_an_ed25519_key_is_short_enough_for_ccxt_to_know_it(tmp_path: Path, line_end: str) -> None:
-    keys = keys_of(tmp_path, with_private_key(tmp_path, pem(ED25519).replace("\n", line_end)))
-    assert keys is not None
-    secret = keys.as_ccxt()["secret"]
-    assert len(secret) <= 120
-    assert load_pem_private_key(secret.encode(), None).public_key() == ED25519.public_key()
-
-
-def test_an_rsa_key_is_the_secret(tmp_path: Path) -> None:
-    keys = keys_of(tmp_path, with_private_key(tmp_path, pem(RSA)))
-    assert keys is not None
-    secret = keys.as_ccxt()["secret"]
-    assert "PRIVATE KEY" in secret
-    assert len(secret) > 120
-
-
-def test_a_p256_key_is_written_as_ccxt_reads_it(tmp_path: Path) -> None:
-    keys = keys_of(tmp_path, with_private_key(tmp_path, pem(ec.generate_private_key(ec.SECP256R1()))))
-    assert keys is not None
-    assert keys.as_ccxt()["secret"].startswith("-----BEGIN EC PRIVATE KEY-----")
-
-
-def test_an_encrypted_key_opens_with_its_password_which_ccxt_never_gets(tmp_path: Path) -> None:
-    text = pem(ED25519, BestAvailableEncryption(b"fake-passphrase"))
-    assert "it is encrypted" in refusal_of(tmp_path, with_private_key(tmp_path, text))
-    wrong = with_private_key(tmp_path, text, 'privateKeyPassword = "fake-wrong-one"\n')
-    assert "or a wrong privateKeyPassword" in refusal_of(tmp_path, wrong)
-    keys = keys_of(tmp_path, with_private_key(tmp_path, text, 'privateKeyPassword = "fake-passphrase"\n'))
-    assert keys is not None
-    assert keys.names == ("apiKey", "secret")
-    assert "fake-passphrase" not in str(keys.as_ccxt())
-
-
-def test_a_private_key_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
-    public = ED25519.public_key()
-    for text in ("", "hello", str(public), "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"):
-        assert "no private key in PEM" in refusal_of(tmp_path, with_private_key(tmp_path, text))
-    other = pem(dsa.generate_private_key(1024))
-    assert "not an Ed25519, RSA or P-256 key" in refusal_of(tmp_path, with_private_key(tmp_path, other))
-
-
-def test_openssl_writes_what_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "made.pem"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(path)], check=True)
-    keys = keys_of(tmp_path, with_private_key(tmp_path, path.read_text()))
-    assert keys is not None
-    assert len(keys.as_ccxt()["secret"]) <= 120
 
 
 def test_one_credential_in_two_places_is_refused_with_both(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from persistence.store import SqliteStore
 from services.clocks import GivenClock
 from services.exchanges.paper import PaperExchange, PaperSettings
 from services.exchanges.price_point import PricePoint
+from services.messages import OrderNews
 from services.resumption import resume
-from services.state_management import OrderNews
 
 START_MS = 1_700_000_000_000
 BTC, ETH, LTC = "BTC/USDT", "ETH/USDT", "LTC/USDT"

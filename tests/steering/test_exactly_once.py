@@ -8,7 +8,7 @@ import pytest
 
 from dirigent.steering.plans import Plan, Result
 from fsm.commit import CommitBatch, StoreConflict, StoreError
-from persistence import commands, queries
+from persistence import commands, journal_queries, queries
 from persistence.commands import Command, inbox_path
 from persistence.store import SqliteStore
 from persistence.verification import verify
@@ -23,7 +23,7 @@ def rows(database: Path) -> list[tuple[str, str]]:
 
 
 def events(database: Path, name: str) -> int:
-    return sum(entry["event"] == name for entry in queries.journal(database))
+    return sum(entry["event"] == name for entry in journal_queries.entries(database))
 
 
 async def test_a_command_is_not_carried_out_again_after_a_restart(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dirigent.proofs.death.boundaries import BOUNDARIES
 from dirigent.proofs.death.configurations import Market, only_leaving
 from dirigent.proofs.death.daemons import Daemon, Place, trading, wait_until
 from dirigent.proofs.death.killing import BOUNDARIES_CHILD
-from persistence import commands, queries
+from persistence import commands, journal_queries
 from persistence.commands import Command
 
 QUIET = Market(ticks_per_s=20)
@@ -31,7 +31,7 @@ def require_once(place: Place, given: list[Command]) -> None:
     with closing(sqlite3.connect(place.database)) as connection:
         answered = [row[0] for row in connection.execute("SELECT id FROM commands ORDER BY rowid")]
     assert answered == [command.id for command in given], "each once, in the order in which they were given"
-    notes = [row["note"] for row in queries.journal(place.database) if "(command " in row["note"]]
+    notes = [row["note"] for row in journal_queries.entries(place.database) if "(command " in row["note"]]
     named = Counter(note.rpartition("(command ")[2].removesuffix(")") for note in notes)
     assert named == dict.fromkeys(answered, 1)
     assert place.run("verify").returncode == 0

@@ -9,9 +9,8 @@ import pytest
 
 from dirigent.venues import Refused
 from fsm.records import Fill
-from persistence import queries
-from services.messages import OrderReport, OrderStatus
-from services.state_management import OrderNews
+from persistence import journal_queries
+from services.messages import OrderNews, OrderReport, OrderStatus
 from tests.steering.cockpit import BTC, CONFIGURATION, ETH, LTC, Cockpit, cockpit
 
 EXTERNAL: dict[str, Any] = {
@@ -157,7 +156,7 @@ async def test_what_commands_do_to_pairs_is_journaled_with_the_person(tmp_path: 
     async with cockpit(tmp_path) as held:
         await held.command("pairs-add", pairs=[EXTERNAL])
         await held.command("pairs-remove", symbol=ETH)
-    notes = [row["note"] for row in queries.journal(tmp_path / "engine.sqlite") if row["note"]]
+    notes = [row["note"] for row in journal_queries.entries(tmp_path / "engine.sqlite") if row["note"]]
     assert [note.partition(" (command ")[0] for note in notes] == [
         "person Ada: adds the pair",
         "person Ada: removes the pair",

@@ -1,21 +1,15 @@
 """Swaps of the real engine: by command, by saving the file, over a death, and of one that never comes back."""
 
 import json
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fsm.commit import StoreError
-from persistence import queries
-from tests.command_line.running import COMMAND, ROOT
+from persistence import journal_queries, queries
+from tests.command_line.running import spawn
+from tests.strategies.daemons import daemon, until
 from tests.strategies.files import that_first, written
 
-PATIENCE_S = 20.0
 TABLES = """\
 database = "engine.sqlite"
 [paper]
@@ -41,59 +35,6 @@ def configured(folder: Path, shadow: int = 20) -> Path:
     return folder / "engine.sqlite"
 
 
-@contextmanager
-def daemon(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    log = (folder / "log.txt").open("ab")
-    began_ms = time.time() * 1000
-    process = subprocess.Popen(
-        [*COMMAND, "trade"],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        stdout=log,
-        stderr=log,
-    )
-    try:
-        until(lambda: _ticks(folder, began_ms) > 30, "it trades", process)
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
-
-
-def until(holds: Callable[[], Any], what: str, process: "subprocess.Popen[bytes] | None" = None) -> None:
-    ends_at_s = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert process is None or process.poll() is None, f"the engine ended before {what}"
-        assert time.monotonic() < ends_at_s, f"it took too long until {what}"
-        time.sleep(0.05)
-
-
-def _ticks(folder: Path, since_ms: float) -> int:
-    """Of the engine that was started since then, as far as it has said."""
-    try:
-        status = queries.status(folder / "engine.sqlite")
-    except StoreError:  # the file is in the making
-        return 0
-    return int(status["ticks"]) if (status.get("started_at_ms") or 0) >= since_ms else 0
-
-
-def dirigent(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dirigent.command_line", *arguments],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def running(database: Path, symbol: str) -> dict[str, Any]:
     (pair,) = [row for row in queries.pairs(database) if row["symbol"] == symbol]
     (strategy,) = json.loads(pair["strategy"] or "[{}]")
@@ -101,7 +42,7 @@ def running(database: Path, symbol: str) -> dict[str, Any]:
 
 
 def notes(database: Path, symbol: str) -> list[str]:
-    rows = queries.journal(database, symbol)
+    rows = journal_queries.entries(database, symbol)
     return [str(row["note"]) for row in rows if row["event"] == "configured" and row["note"]]
 
 
@@ -109,15 +50,15 @@ def test_a_swap_by_command_outlives_a_restart_until_the_configuration_changes(tm
     database = configured(tmp_path)
     with daemon(tmp_path) as process:
         for name, words in (("./gone.py", "gone.py: no such file"), ("sma_cros", "did you mean sma_cross?")):
-            refused = dirigent(tmp_path, "strategy", "swap", "ETH/USDT", name)
+            refused = spawn("strategy", "swap", "ETH/USDT", name, directory=tmp_path)
             assert refused.returncode == 2, refused.stdout
             assert words in refused.stderr
-        asked = dirigent(tmp_path, "strategy", "swap", "ETH/USDT", "./mine.py", "--params", "period=9")
+        asked = spawn("strategy", "swap", "ETH/USDT", "./mine.py", "--params", "period=9", directory=tmp_path)
         assert asked.returncode == 0, asked.stderr
         assert "on trial for 20 prices" in asked.stdout
         until(lambda: running(database, "ETH/USDT")["name"] == "mine", "the swap", process)
         assert running(database, "ETH/USDT")["params"]["period"] == 9
-        listed = json.loads(dirigent(tmp_path, "strategy", "list", "--json").stdout)
+        listed = json.loads(spawn("strategy", "list", "--json", directory=tmp_path).stdout)
         assert [row["strategy"] for row in listed] == ["mine", "mine"]
         process.kill()
     with daemon(tmp_path):
@@ -136,7 +77,7 @@ def test_a_swap_by_command_outlives_a_restart_until_the_configuration_changes(tm
 def test_a_trial_that_a_death_cut_short_begins_anew(tmp_path: Path) -> None:
     database = configured(tmp_path, shadow=250)
     with daemon(tmp_path) as process:
-        assert dirigent(tmp_path, "strategy", "swap", "ETH/USDT", "./mine.py").returncode == 0
+        assert spawn("strategy", "swap", "ETH/USDT", "./mine.py", directory=tmp_path).returncode == 0
         assert running(database, "ETH/USDT")["name"] == "sma_cross"
         process.kill()
         process.wait()

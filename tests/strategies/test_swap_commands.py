@@ -1,6 +1,7 @@
 """The command `swap` within the engine: refused whole, or put on trial; what is open is sold only when told."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,16 @@ def swaps_of(engine: Trading, settings: Settings) -> Swaps:
     return Swaps(engine.engine, lambda: settings)
 
 
+@asynccontextmanager
+async def warm(folder: Path) -> AsyncIterator[tuple[Trading, Swaps]]:
+    """An engine that decides nothing by itself and has seen enough prices for any strategy."""
+    async with trading(folder / "a.sqlite", {PAIR: choice("external")}) as engine:
+        await engine.play(["100"] * 30)
+        swaps = swaps_of(engine, SETTINGS)
+        yield engine, swaps
+        await swaps.end()
+
+
 SETTINGS = Settings(pairs=(PairSection(symbol=PAIR, strategy=(choice("external"),)),))
 
 
@@ -69,11 +80,9 @@ async def test_open_positions_stay_unless_it_was_said_that_they_go(
     tmp_path: Path, exits: str, open_after: int
 ) -> None:
     name = written(tmp_path / "mine.py")
-    async with trading(tmp_path / "a.sqlite", {PAIR: choice("external")}) as engine:
-        await engine.play(["100"] * 30)
+    async with warm(tmp_path) as (engine, swaps):
         await engine.engine.orchestrator.handle_buy_signal({"id": "one", "symbol": PAIR})
         await engine.play(["100"])
-        swaps = swaps_of(engine, SETTINGS)
         result = await given(engine, swaps, command(strategy=name, exits=exits))
         assert result.words.startswith("on trial for 2 prices beside what trades: BTC/USDT")
         assert engine.engine.state.facts[f"swap wanted: {PAIR}"]
@@ -83,14 +92,11 @@ async def test_open_positions_stay_unless_it_was_said_that_they_go(
         assert engine.engine.state.facts[f"swap wanted: {PAIR}"] == ""
         kept = kept_choices(SETTINGS, engine.engine.state.facts)
         assert kept.choices[PAIR][0].name == name
-        await swaps.end()
 
 
 async def test_the_list_names_what_is_on_trial_until_its_end(tmp_path: Path) -> None:
     name = written(tmp_path / "mine.py")
-    async with trading(tmp_path / "a.sqlite", {PAIR: choice("external")}) as engine:
-        await engine.play(["100"] * 30)
-        swaps = swaps_of(engine, SETTINGS)
+    async with warm(tmp_path) as (engine, swaps):
         await given(engine, swaps, command(strategy=name))
         (row,) = running(engine.store.path)
         assert row["strategy"] == "external"
@@ -98,27 +104,21 @@ async def test_the_list_names_what_is_on_trial_until_its_end(tmp_path: Path) -> 
         await engine.play(["100"] * 8)
         (row,) = running(engine.store.path)
         assert (row["strategy"], row["notes"]) == ("mine", "")
-        await swaps.end()
 
 
 async def test_the_configured_ones_come_back_by_name(tmp_path: Path) -> None:
     name = written(tmp_path / "mine.py")
-    async with trading(tmp_path / "a.sqlite", {PAIR: choice("external")}) as engine:
-        await engine.play(["100"] * 30)
-        swaps = swaps_of(engine, SETTINGS)
+    async with warm(tmp_path) as (engine, swaps):
         for strategy, is_kept in ((name, True), ("configured", False)):
             await given(engine, swaps, command(strategy=strategy))
             await engine.play(["100"] * 8)
             assert bool(engine.engine.state.facts[fact_name(PAIR)]) is is_kept
         assert '"name":"external"' in engine.described()
-        await swaps.end()
 
 
 async def test_what_is_kept_of_a_swap_ends_with_its_configuration_or_its_file(tmp_path: Path) -> None:
     name = written(tmp_path / "mine.py")
-    async with trading(tmp_path / "a.sqlite", {PAIR: choice("external")}) as engine:
-        await engine.play(["100"] * 30)
-        swaps = swaps_of(engine, SETTINGS)
+    async with warm(tmp_path) as (engine, swaps):
         await given(engine, swaps, command(strategy=name))
         await engine.play(["100"] * 8)
         facts = dict(engine.engine.state.facts)
@@ -126,4 +126,3 @@ async def test_what_is_kept_of_a_swap_ends_with_its_configuration_or_its_file(tm
         assert "names other strategies" in kept_choices(other, facts).dropped[PAIR]
         (tmp_path / "mine.py").unlink()
         assert "no such file" in kept_choices(SETTINGS, facts).dropped[PAIR]
-        await swaps.end()

@@ -4,8 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.command_line.running import ROOT
-from tests.strategies.test_daemon_swaps import daemon, dirigent
+from tests.command_line.running import ROOT, spawn
+from tests.strategies.daemons import daemon
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -22,7 +22,7 @@ def test_its_commands_run_and_its_configuration_trades(tmp_path: Path) -> None:
     first = [words for words in typed if words[2] in ("new", "test")]
     for words in first:
         _runs(tmp_path, words)
-    assert dirigent(tmp_path, "check").returncode == 0
+    assert spawn("check", directory=tmp_path).returncode == 0
     with daemon(tmp_path):
         for words in typed:
             if words not in first:
@@ -31,5 +31,5 @@ def test_its_commands_run_and_its_configuration_trades(tmp_path: Path) -> None:
 
 def _runs(folder: Path, words: list[str]) -> None:
     assert words[0] == "dirigent"
-    done = dirigent(folder, *words[1:])
+    done = spawn(*words[1:], directory=folder)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"

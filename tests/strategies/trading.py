@@ -12,15 +12,14 @@ from typing import Any
 from dirigent.configuration.sections import StrategyChoice
 from dirigent.wiring import Engine, Parts, build
 from fsm.records import PositionRecord
-from persistence import queries
+from persistence import journal_queries
 from persistence.store import SqliteStore
 from services.clocks import GivenClock
 from services.deals.order_ids import position_id
 from services.exchanges.paper import PaperExchange, PaperSettings
 from services.exchanges.price_point import PricePoint
-from services.messages import PairRules, RiskLimits
+from services.messages import OrderNews, PairRules, RiskLimits
 from services.resumption import resume
-from services.state_management import OrderNews
 from services.swapping import Swapped, Swapper
 
 START_MS = 1_700_000_000_000
@@ -95,7 +94,7 @@ class Trading:
 
     def notes(self, symbol: str = PAIR) -> list[str]:
         """What the journal has beside the changes of strategies, in their order."""
-        rows = queries.journal(self.store.path, symbol)
+        rows = journal_queries.entries(self.store.path, symbol)
         return [str(row["note"]) for row in rows if row["event"] == "configured" and row["note"]]
 
     def described(self, symbol: str = PAIR) -> str:

@@ -4,10 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from random import Random
-from typing import Any
 
 from loguru import logger
 
@@ -16,18 +13,16 @@ from dirigent.proofs.simulation.disk import TAG, Disk
 from dirigent.proofs.simulation.exchange import SimulatedExchange
 from dirigent.proofs.simulation.faults import AS_DRAWN, FaultPlan
 from dirigent.proofs.simulation.observer import Observer, RowName
+from dirigent.proofs.simulation.people import People
+from dirigent.proofs.simulation.prices import Prices
 from dirigent.proofs.simulation.process import Process
+from dirigent.proofs.simulation.rest import Rest
 from dirigent.proofs.simulation.scratch import Scratch
 from dirigent.proofs.simulation.stream import ReportStream
 from dirigent.proofs.simulation.terms import draw_terms
 from dirigent.proofs.simulation.verdict import differences
 from dirigent.proofs.simulation.virtual_loop import US, ProcessDied
 from dirigent.proofs.simulation.world import World
-from fsm.pair import SIGNALLED
-from fsm.permission import ENTRIES_STOPPED, RESUMED
-from fsm.position import CLOSING, EXIT_TRIGGERED, OPEN, ORDERING
-from fsm.records import PositionRecord
-from fsm.values import ExitReason
 from persistence.verification import verify
 
 _REST_S_MAX = 1_200
@@ -90,10 +85,9 @@ class History:
         self.commander = Commander(self.world, self.terms.symbols, TAG) if every_s else None
         self.process: Process | None = None
         self.deaths = 0
-        self._signals = 0
-        self._skew_ms = 0
-        self._calm_since_ms = 0
-        self._stalled_until_us = dict.fromkeys(self.terms.symbols, 0)
+        self.prices = Prices(self.world, self.terms, self.exchange, lambda: self.process)
+        self.people = People(self.world, self.terms, self.commander, lambda: self.process)
+        self.rest = Rest(self.exchange, self.stream, self.commander)
 
     def run(self) -> Result:
         world = self.world
@@ -125,14 +119,11 @@ class History:
         )
 
     def _begin(self) -> None:
-        world = self.world
         self._start()
         for symbol in self.terms.symbols:
-            world.after(world.random.uniform(0, 1), partial(self._tick, symbol))
-            world.after(world.random.uniform(1, 4), partial(self._signal, symbol))
-        world.after(5, self._person)
-        if self.commander is not None:
-            world.after(3, partial(self._command, self.commander, Random(f"{world.seed}:terminal")))
+            self.prices.begin(symbol)
+            self.people.begin_signals(symbol)
+        self.people.begin()
 
     def _start(self) -> None:
         if self.process is not None:
@@ -190,99 +181,10 @@ class History:
         else:
             world.violate("nothing will ever happen again")
 
-    def _tick(self, symbol: str) -> None:
-        world = self.world
-        pause_s = self.terms.tick_s * world.random.uniform(0.2, 1.8)
-        world.after(pause_s if world.faults.armed else 2.0, partial(self._tick, symbol))
-        point = self.exchange.move_price(symbol)
-        is_heard = self._is_heard(symbol)
-        if is_heard:
-            world.count("tick")
-        if world.happens("clock_skewed"):
-            self._skew_ms = world.faults.stream("clock_skewed").randint(-4000, 90_000)
-        if world.happens("feed_stalled", symbol):
-            stall_s = world.faults.stream("feed_stalled").uniform(5, 60)
-            self._stalled_until_us[symbol] = world.now_us + int(stall_s * US)
-        process = self.process
-        if process is None or not is_heard:
-            return
-        if world.happens("feed_failed", symbol):
-            process.desk.price(symbol, ConnectionError("reset"))
-            return
-        ticker: dict[str, Any] = {
-            "symbol": symbol,
-            "timestamp": world.now_ms() + (self._skew_ms if world.faults.armed else 0),
-            "last": str(point.last),
-            "bid": str(point.bid),
-            "ask": str(point.ask),
-        }
-        if world.happens("bad_tick", symbol):
-            ticker["last"] = "NaN"
-        process.desk.price(symbol, ticker)
-
-    def _is_heard(self, symbol: str) -> bool:
-        if self.process is None or not self.process.is_trading:
-            return False
-        return not self.world.faults.armed or self.world.now_us >= self._stalled_until_us[symbol]
-
-    def _signal(self, symbol: str) -> None:
-        world = self.world
-        if not world.faults.armed:
-            return
-        world.after(world.random.uniform(0.2, 6), partial(self._signal, symbol))
-        process = self.process
-        if process is None or not process.is_trading:
-            return
-        repeats = self._signals and world.random.random() < 0.05
-        self._signals += not repeats
-        buys = world.random.random() < 0.7
-        signal = {"id": f"signal-{self._signals}", "symbol": symbol, "reason": "simulated", "strength": 1.0}
-        orchestrator = process.engine.orchestrator
-        world.count("signal")
-        world.tell(f"signal {signal['id']} {'buy' if buys else 'sell'} {symbol}")
-        take = orchestrator.handle_buy_signal if buys else orchestrator.handle_sell_signal
-        process.start(take(signal))
-
-    def _person(self) -> None:
-        """Lifts quarantines, stops entries for a while, and now and then sells a position at once."""
-        world, process = self.world, self.process
-        if not world.faults.armed:
-            return
-        world.after(world.random.uniform(2, 15), self._person)
-        if process is None or not process.is_trading:
-            return
-        orchestrator = process.engine.orchestrator
-        for symbol in process.halted_symbols():
-            process.start(orchestrator.apply("permission", symbol, RESUMED))
-        luck = world.random.random()
-        if luck < 0.03:
-            process.start(orchestrator.apply("permission", self.terms.symbols[0], ENTRIES_STOPPED))
-        elif luck < 0.1:
-            self._force_exits()
-
-    def _command(self, commander: Commander, dice: Random) -> None:
-        """Whether or not a process lives."""
-        if self.world.faults.armed:
-            commander.give()
-            pause_s = (self.terms.commands_every_s or 0) * dice.uniform(0.1, 2)
-            self.world.after(pause_s, partial(self._command, commander, dice))
-
-    def _force_exits(self) -> None:
-        assert self.process is not None
-
-        def leave(position: PositionRecord) -> None:
-            position.exit_reason = ExitReason.FORCE
-
-        for position in list(self.process.engine.state.working.positions.values()):
-            if position.state == OPEN:
-                self.process.start(
-                    self.process.engine.orchestrator.apply("position", position.id, EXIT_TRIGGERED, leave)
-                )
-
     def _come_to_rest(self) -> None:
         """No more faults and no more signals: everything that is open must settle by itself."""
         world = self.world
-        self._calm_since_ms = world.now_ms()
+        self.rest.calm_since_ms = world.now_ms()
         world.tell("no more faults")
         world.faults.armed = False
         if self.process is not None:
@@ -290,36 +192,8 @@ class History:
         self.disk.recover()
         self.stream.reconnect()
         until_us = world.now_us + _REST_S_MAX * US
-        if not self._go_on(self._is_at_rest, until_us):
-            world.violate(f"it does not come to rest: {self._unrest()}")
-
-    def _is_at_rest(self) -> bool:
-        process = self.process
-        if process is None or not process.is_trading or process.loop.ready:
-            return False
-        if self.exchange.in_flight or self.stream.under_way or self.exchange.matching.open_orders():
-            return False
-        if self.commander is not None and len(self.commander.told) < len(self.commander.given):
-            return False
-        state = process.engine.state
-        if state.working.orders or state.effects_under_way:
-            return False
-        if any(pair.state == SIGNALLED for pair in state.working.pairs.values()):
-            return False
-        if self.exchange.lied_about and not process.has_compared_since(self._calm_since_ms):
-            return False  # what an exchange did after its own window only a comparison of the books finds
-        return not any(p.state in (ORDERING, CLOSING) for p in state.working.positions.values())
-
-    def _unrest(self) -> str:
-        process = self.process
-        if process is None:
-            return "no process"
-        working = process.engine.state.working
-        orders = [f"{o.client_order_id} {o.state}" for o in working.orders.values()]
-        positions = [f"{p.id} {p.state}" for p in working.positions.values()]
-        return (
-            ", ".join([*orders, *positions]) or f"{self.exchange.in_flight} {self.stream.under_way} under way"
-        )
+        if not self._go_on(lambda: self.rest.is_reached(self.process), until_us):
+            world.violate(f"it does not come to rest: {self.rest.what_is_open(self.process)}")
 
     def _compare(self, when: str) -> None:
         assert self.process is not None
@@ -332,15 +206,8 @@ class History:
         """Every position can be brought flat, or ends as dust."""
         world = self.world
         if not world.violations and self.process is not None and self.process.engine.state.working.positions:
-            self._force_exits()
-            if not self._go_on(self._is_flat, world.now_us + _FLAT_S_MAX * US):
-                world.violate(f"it cannot be brought flat: {self._unrest()}")
+            self.process.force_exits()
+            if not self._go_on(lambda: self.rest.is_flat(self.process), world.now_us + _FLAT_S_MAX * US):
+                world.violate(f"it cannot be brought flat: {self.rest.what_is_open(self.process)}")
             if not world.violations:
                 self._compare("flat")
-
-    def _is_flat(self) -> bool:
-        return (
-            self._is_at_rest()
-            and self.process is not None
-            and not self.process.engine.state.working.positions
-        )

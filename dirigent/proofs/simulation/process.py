@@ -19,6 +19,9 @@ from dirigent.steering.steering import Steering
 from dirigent.wiring import Parts, build
 from fsm.commit import Progress
 from fsm.permission import ENGINE_SUBJECT
+from fsm.position import EXIT_TRIGGERED, OPEN
+from fsm.records import PositionRecord
+from fsm.values import ExitReason
 from run_realtime_trading import keep_time, watch_orders, watch_symbol
 from services.messages import QueryFailed
 from services.reconciliation.reconciler import Reconciler
@@ -172,6 +175,16 @@ class Process:
             return True
         asked_at_ms = self._reconciler.last_plan.asked_at_ms
         return asked_at_ms is not None and asked_at_ms > at_ms
+
+    def force_exits(self) -> None:
+        """Sells each open position at once, as a person may."""
+
+        def leave(position: PositionRecord) -> None:
+            position.exit_reason = ExitReason.FORCE
+
+        for position in list(self.engine.state.working.positions.values()):
+            if position.state == OPEN:
+                self.start(self.engine.orchestrator.apply("position", position.id, EXIT_TRIGGERED, leave))
 
     def halted_symbols(self) -> list[str]:
         permissions = self.engine.state.working.permissions

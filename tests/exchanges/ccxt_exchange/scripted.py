@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +16,8 @@ from services.exchanges.ccxt_exchange.account import CcxtAccount
 from services.exchanges.ccxt_exchange.client import Clients, make_clients, open_clients
 from services.exchanges.ccxt_exchange.desk import CcxtDesk
 from services.messages import OrderRequest
+from tests.exchanges.ccxt_exchange.shapes.binance import EXCHANGE_INFO
+from tests.exchanges.ccxt_exchange.shapes.story import NAME
 
 SYMBOL = "BTC/USDT"
 KEYS = {
@@ -209,7 +211,7 @@ def market_of(exchange_id: str) -> dict[str, Any]:
     }
 
 
-def order(side: str, amount: str, price: str | None = None, name: str = "k3f00a1e0001") -> OrderRequest:
+def order(side: str, amount: str, price: str | None = None, name: str = NAME) -> OrderRequest:
     kind = "market" if price is None else "limit"
     return OrderRequest(name, SYMBOL, side, kind, Decimal(amount), None if price is None else Decimal(price))
 
@@ -217,97 +219,3 @@ def order(side: str, amount: str, price: str | None = None, name: str = "k3f00a1
 def said(code: int, message: str, status: int = 400) -> Reply:
     """Binance's way to refuse."""
     return Reply({"code": code, "msg": message}, status)
-
-
-def binance_order(**changes: object) -> dict[str, object]:
-    """A limit buy of 0.5 at 100, resting, as Binance's REST API answers for it."""
-    return {
-        "symbol": "BTCUSDT",
-        "orderId": 28,
-        "orderListId": -1,
-        "clientOrderId": "k3f00a1e0001",
-        "transactTime": 1_700_000_000_500,
-        "price": "100.00000000",
-        "origQty": "0.50000000",
-        "executedQty": "0.00000000",
-        "cummulativeQuoteQty": "0.00000000",
-        "status": "NEW",
-        "timeInForce": "GTC",
-        "type": "LIMIT",
-        "side": "BUY",
-        **changes,
-    }
-
-
-def binance_trade(number: int, quantity: str, price: str, fee: str, coin: str) -> dict[str, object]:
-    return {
-        "symbol": "BTCUSDT",
-        "id": number,
-        "orderId": 28,
-        "orderListId": -1,
-        "price": price,
-        "qty": quantity,
-        "quoteQty": str(Decimal(quantity) * Decimal(price)),
-        "commission": fee,
-        "commissionAsset": coin,
-        "time": 1_700_000_000_600,
-        "isBuyer": True,
-        "isMaker": False,
-        "isBestMatch": True,
-    }
-
-
-def _filters(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    return [dict(row) for row in rows]
-
-
-EXCHANGE_INFO: dict[str, object] = {
-    "timezone": "UTC",
-    "serverTime": 1_700_000_000_000,
-    "rateLimits": [],
-    "exchangeFilters": [],
-    "symbols": [
-        {
-            "symbol": "BTCUSDT",
-            "status": "TRADING",
-            "baseAsset": "BTC",
-            "baseAssetPrecision": 8,
-            "quoteAsset": "USDT",
-            "quotePrecision": 8,
-            "quoteAssetPrecision": 8,
-            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-            "quoteOrderQtyMarketAllowed": True,
-            "isSpotTradingAllowed": True,
-            "isMarginTradingAllowed": False,
-            "permissions": [],
-            "permissionSets": [["SPOT"]],
-            "filters": _filters(
-                [
-                    {
-                        "filterType": "PRICE_FILTER",
-                        "minPrice": "0.01000000",
-                        "maxPrice": "1000000.00000000",
-                        "tickSize": "0.01000000",
-                    },
-                    {
-                        "filterType": "LOT_SIZE",
-                        "minQty": "0.00001000",
-                        "maxQty": "9000.00000000",
-                        "stepSize": "0.00001000",
-                    },
-                    {
-                        "filterType": "MARKET_LOT_SIZE",
-                        "minQty": "0.00000000",
-                        "maxQty": "100.00000000",
-                        "stepSize": "0.00000000",
-                    },
-                    {
-                        "filterType": "NOTIONAL",
-                        "minNotional": "5.00000000",
-                        "maxNotional": "9000000.00000000",
-                    },
-                ]
-            ),
-        }
-    ],
-}

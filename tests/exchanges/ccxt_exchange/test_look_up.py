@@ -10,18 +10,10 @@ import pytest
 from fsm.records import Fill
 from services.exchanges.ccxt_exchange.breaker import Circuit
 from services.messages import KeysRefused, OrderRequest, OrderStatus, QueryFailed
-from tests.exchanges.ccxt_exchange.scripted import (
-    SYMBOL,
-    Connected,
-    Reply,
-    binance,
-    binance_order,
-    binance_trade,
-    order,
-    said,
-)
+from tests.exchanges.ccxt_exchange.scripted import SYMBOL, Connected, Reply, binance, order, said
+from tests.exchanges.ccxt_exchange.shapes.binance import binance_order, binance_trade
+from tests.exchanges.ccxt_exchange.shapes.story import NAME
 
-NAME = "k3f00a1e0001"
 QUERY, OPEN, ALL = "GET /api/v3/order", "GET /api/v3/openOrders", "GET /api/v3/allOrders"
 TRADES, ACCOUNT, TIME = "GET /api/v3/myTrades", "GET /api/v3/account", "GET /api/v3/time"
 ABSENT = said(-2013, "Order does not exist.")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +12,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from services.exchanges.ccxt_exchange.capabilities import KNOWN, Buy
 from services.messages import CancelRefused, OrderRefused, OrderStatus, QueryFailed
-from tests.exchanges.ccxt_exchange import shapes
 from tests.exchanges.ccxt_exchange.scripted import (
     KEYS,
     SYMBOL,
@@ -21,221 +19,17 @@ from tests.exchanges.ccxt_exchange.scripted import (
     Heard,
     Reply,
     binance,
-    binance_order,
-    binance_trade,
     exchange,
     order,
 )
-from tests.exchanges.ccxt_exchange.shapes import NAME
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """One exchange's routes. `replies` are what the story needs; the rest is what the requests have to say."""
-
-    urls: Mapping[str, str]
-    replies: Mapping[str, object]
-    create: tuple[str, Mapping[str, object]]
-    identity: str
-    cancel: tuple[str, Mapping[str, object]]
-    after_cancel: Mapping[str, object]
-    fee: tuple[str, str]
-    options: Mapping[str, object] = field(default_factory=dict)
+from tests.exchanges.ccxt_exchange.shapes import bitget, bybit
+from tests.exchanges.ccxt_exchange.shapes.story import NAME
+from tests.exchanges.ccxt_exchange.ways import BATCHES, WAYS, Ways
 
 
 def _pem() -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
-
-
-BATCHES = "/api/v3/brokerage/orders"
-WAYS = {
-    "kraken": Ways(
-        urls={"public": "", "private": ""},
-        replies={
-            "POST /0/private/AddOrder": shapes.kraken(
-                {"txid": ["OTLAS3-RRHUF-NDWH5A"], "descr": {"order": "buy 0.5 XBTUSDT @ limit 100"}}
-            ),
-            "POST /0/private/OpenOrders": shapes.kraken(
-                {"open": {"OTLAS3-RRHUF-NDWH5A": shapes.KRAKEN_ORDER}}
-            ),
-            "POST /0/private/QueryTrades": shapes.kraken({"TT5UC3-GOIRW-6AZZ6R": shapes.KRAKEN_TRADE}),
-            "POST /0/private/CancelOrder": shapes.kraken({"count": 1}),
-        },
-        create=("POST /0/private/AddOrder", {"cl_ord_id": NAME, "volume": "0.5", "oflags": "fciq"}),
-        identity="OTLAS3-RRHUF-NDWH5A",
-        cancel=("POST /0/private/CancelOrder", {"cl_ord_id": NAME}),
-        after_cancel={
-            "POST /0/private/OpenOrders": shapes.kraken({"open": {}}),
-            "POST /0/private/ClosedOrders": shapes.kraken(
-                {
-                    "closed": {"OTLAS3-RRHUF-NDWH5A": shapes.KRAKEN_ORDER | {"status": "canceled"}},
-                    "count": 1,
-                }
-            ),
-        },
-        fee=("0.03184", "USDT"),
-    ),
-    "coinbase": Ways(
-        urls={"rest": ""},
-        replies={
-            f"POST {BATCHES}": {
-                "success": True,
-                "success_response": {
-                    "order_id": "0000-000000-000000",
-                    "product_id": "BTC-USDT",
-                    "side": "BUY",
-                    "client_order_id": NAME,
-                },
-                "order_configuration": None,
-            },
-            f"GET {BATCHES}/historical/batch": {"orders": [shapes.COINBASE_ORDER], "has_next": False},
-            f"GET {BATCHES}/historical/fills": {"fills": [shapes.COINBASE_TRADE], "cursor": ""},
-            f"POST {BATCHES}/batch_cancel": {
-                "results": [{"success": True, "order_id": "0000-000000-000000"}]
-            },
-            "GET /api/v3/brokerage/market/products/BTC-USDT/ticker": shapes.COINBASE_TICKER,
-        },
-        create=(f"POST {BATCHES}", {"client_order_id": NAME}),
-        identity="0000-000000-000000",
-        cancel=(f"POST {BATCHES}/batch_cancel", {"order_ids": ["0000-000000-000000"]}),
-        after_cancel={
-            f"GET {BATCHES}/historical/batch": {
-                "orders": [shapes.COINBASE_ORDER | {"status": "CANCELLED"}],
-                "has_next": False,
-            }
-        },
-        fee=("0.0398", "USDT"),
-    ),
-    "bybit": Ways(
-        urls=dict.fromkeys(("public", "private", "spot", "v2", "futures"), ""),
-        replies={
-            "POST /v5/order/create": shapes.bybit({"orderId": "1523347543495541248", "orderLinkId": NAME}),
-            "GET /v5/order/realtime": shapes.bybit({"list": [shapes.BYBIT_ORDER], "category": "spot"}),
-            "GET /v5/execution/list": shapes.bybit({"list": [shapes.BYBIT_TRADE], "category": "spot"}),
-            "POST /v5/order/cancel": shapes.bybit({"orderId": "1523347543495541248", "orderLinkId": NAME}),
-        },
-        create=("POST /v5/order/create", {"orderLinkId": NAME, "qty": "0.5"}),
-        identity="1523347543495541248",
-        cancel=("POST /v5/order/cancel", {"orderLinkId": NAME}),
-        after_cancel={
-            "GET /v5/order/realtime": shapes.bybit(
-                {"list": [shapes.BYBIT_ORDER | {"orderStatus": "Cancelled"}], "category": "spot"}
-            ),
-            "GET /v5/order/history": shapes.bybit(
-                {"list": [shapes.BYBIT_ORDER | {"orderStatus": "Cancelled"}], "category": "spot"}
-            ),
-        },
-        fee=("0.0002", "BTC"),
-        options={"options": {"enableUnifiedMargin": False, "enableUnifiedAccount": True}},
-    ),
-    "okx": Ways(
-        urls={"rest": ""},
-        replies={
-            "POST /api/v5/trade/batch-orders": shapes.okx(
-                {"clOrdId": NAME, "ordId": "312269865356374016", "tag": "", "sCode": "0", "sMsg": ""}
-            ),
-            "GET /api/v5/trade/order": shapes.okx(shapes.OKX_ORDER),
-            "GET /api/v5/trade/fills-history": shapes.okx(shapes.OKX_TRADE),
-            "POST /api/v5/trade/cancel-order": shapes.okx(
-                {"clOrdId": NAME, "ordId": "312269865356374016", "sCode": "0", "sMsg": ""}
-            ),
-        },
-        create=("POST /api/v5/trade/batch-orders", {"clOrdId": NAME, "sz": "0.5", "tgtCcy": "base_ccy"}),
-        identity="312269865356374016",
-        cancel=("POST /api/v5/trade/cancel-order", {"clOrdId": NAME}),
-        after_cancel={"GET /api/v5/trade/order": shapes.okx(shapes.OKX_ORDER | {"state": "canceled"})},
-        fee=("0.0002", "BTC"),
-    ),
-    "kucoin": Ways(
-        urls=dict.fromkeys(("public", "private", "uta", "utaV2", "utaPrivate"), ""),
-        replies={
-            "POST /api/v1/hf/orders": shapes.kucoin(
-                {"orderId": "6717422bd51c29000775ea03", "clientOid": NAME}
-            ),
-            f"GET /api/v1/hf/orders/client-order/{NAME}": shapes.kucoin(shapes.KUCOIN_ORDER),
-            "GET /api/v1/hf/fills": shapes.kucoin({"items": [shapes.KUCOIN_TRADE], "lastId": 1}),
-            f"DELETE /api/v1/hf/orders/client-order/{NAME}": shapes.kucoin({"clientOid": NAME}),
-        },
-        create=("POST /api/v1/hf/orders", {"clientOid": NAME, "size": "0.5"}),
-        identity="6717422bd51c29000775ea03",
-        cancel=(f"DELETE /api/v1/hf/orders/client-order/{NAME}", {}),
-        after_cancel={
-            f"GET /api/v1/hf/orders/client-order/{NAME}": shapes.kucoin(
-                shapes.KUCOIN_ORDER | {"active": False, "cancelExist": True, "inOrderBook": False}
-            )
-        },
-        fee=("0.0199", "USDT"),
-        options={"options": {"uta": False, "hf": True}},
-    ),
-    "gate": Ways(
-        urls={},
-        replies={
-            "POST /spot/orders": shapes.GATE_ORDER
-            | {"left": "0.5", "filled_amount": "0", "filled_total": "0"},
-            f"GET /spot/orders/t-{NAME}": shapes.GATE_ORDER,
-            "GET /spot/my_trades": [shapes.GATE_TRADE],
-            f"DELETE /spot/orders/t-{NAME}": shapes.GATE_ORDER | {"status": "cancelled"},
-            "GET /spot/tickers": [
-                {"currency_pair": "BTC_USDT", "last": "100.05", "lowest_ask": "100.1", "highest_bid": "100"}
-            ],
-        },
-        create=("POST /spot/orders", {"text": f"t-{NAME}", "amount": "0.5"}),
-        identity="1852454420",
-        cancel=(f"DELETE /spot/orders/t-{NAME}", {}),
-        after_cancel={},
-        fee=("0.0004", "BTC"),
-        options={"options": {"unifiedAccount": False}},
-    ),
-    "bitget": Ways(
-        urls=dict.fromkeys(("spot", "common", "user", "uta"), ""),
-        replies={
-            "POST /api/v2/spot/trade/place-order": shapes.bitget(
-                {"orderId": "1098394344925597696", "clientOid": NAME}
-            ),
-            "GET /api/v2/spot/trade/orderInfo": shapes.bitget([shapes.BITGET_ORDER]),
-            "GET /api/v2/spot/trade/fills": shapes.bitget([shapes.BITGET_TRADE]),
-            "POST /api/v2/spot/trade/cancel-order": shapes.bitget(
-                {"orderId": "1098394344925597696", "clientOid": NAME}
-            ),
-            "GET /api/v2/spot/market/tickers": shapes.bitget(
-                [
-                    {
-                        "symbol": "BTCUSDT",
-                        "lastPr": "100.05",
-                        "askPr": "100.1",
-                        "bidPr": "100",
-                        "ts": "1700000000600",
-                    }
-                ]
-            ),
-        },
-        create=("POST /api/v2/spot/trade/place-order", {"clientOid": NAME, "size": "0.5"}),
-        identity="1098394344925597696",
-        cancel=("POST /api/v2/spot/trade/cancel-order", {"clientOid": NAME}),
-        after_cancel={
-            "GET /api/v2/spot/trade/orderInfo": shapes.bitget([shapes.BITGET_ORDER | {"status": "cancelled"}])
-        },
-        fee=("0.0002", "BTC"),
-        options={"options": {"uta": False}},
-    ),
-    "binance": Ways(
-        urls={},
-        replies={
-            "POST /api/v3/order": binance_order(),
-            "GET /api/v3/order": binance_order(
-                status="PARTIALLY_FILLED", executedQty="0.2", cummulativeQuoteQty="19.9"
-            ),
-            "GET /api/v3/myTrades": [binance_trade(7, "0.2", "99.5", "0.0002", "BTC")],
-            "DELETE /api/v3/order": binance_order(status="CANCELED", executedQty="0.2"),
-        },
-        create=("POST /api/v3/order", {"newClientOrderId": NAME, "quantity": "0.5"}),
-        identity="28",
-        cancel=("DELETE /api/v3/order", {"origClientOrderId": NAME}),
-        after_cancel={},
-        fee=("0.0002", "BTC"),
-    ),
-}
 
 
 @asynccontextmanager
@@ -362,10 +156,10 @@ async def test_an_order_that_is_not_open_cannot_be_cancelled_by_an_id_that_nobod
 async def test_a_trade_without_its_order_proves_that_the_order_exists() -> None:
     async with connected_to("bybit") as connected:
         for route in ("GET /v5/order/realtime", "GET /v5/order/history"):
-            connected.server.on(route, shapes.bybit({"list": [], "category": "spot"}))
+            connected.server.on(route, bybit.answer({"list": [], "category": "spot"}))
         with pytest.raises(QueryFailed, match="it has trades"):
             await connected.desk.fetch_order(NAME, SYMBOL)
-        connected.server.on("GET /v5/execution/list", shapes.bybit({"list": [], "category": "spot"}))
+        connected.server.on("GET /v5/execution/list", bybit.answer({"list": [], "category": "spot"}))
         assert await connected.desk.fetch_order(NAME, SYMBOL) is None
 
 
@@ -379,7 +173,7 @@ async def test_without_a_price_a_money_spending_market_buy_is_not_sent() -> None
 
 async def test_an_order_that_a_parser_missed_in_a_garbled_answer_is_not_missing() -> None:
     async with connected_to("bitget") as connected:
-        garbage: list[object] = [{}, [], shapes.bitget([shapes.BITGET_ORDER | {"clientOid": "another"}])]
+        garbage: list[object] = [{}, [], bitget.answer([bitget.ORDER | {"clientOid": "another"}])]
         for garbled in garbage:
             connected.calm_down()
             connected.server.on("GET /api/v2/spot/trade/orderInfo", Reply(garbled))

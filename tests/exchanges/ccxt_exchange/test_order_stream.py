@@ -77,12 +77,18 @@ async def heard(made: OrderStream) -> list[OrderReport]:
         return await made.watch_orders()
 
 
+async def first_report(server: Streams, made: OrderStream) -> OrderReport:
+    """Of a new order, which is the first that the stream tells of."""
+    waiting = asyncio.create_task(heard(made))
+    await server.users()
+    await server.push_user(event("NEW"))
+    (told,) = await waiting
+    return told
+
+
 async def test_a_fill_is_reported_with_its_trade_and_its_fee_to_the_last_digit() -> None:
     async with streams() as server, reports(server) as made:
-        waiting = asyncio.create_task(heard(made))
-        await server.users()
-        await server.push_user(event("NEW"))
-        (new,) = await waiting
+        new = await first_report(server, made)
         assert (new.status, new.filled) == (OrderStatus.OPEN, Decimal(0))
         await server.push_user(event("PARTIALLY_FILLED", filled="1", trade=1, fee="0.000000012345678901"))
         await until(lambda: bool(made._reports))
@@ -110,10 +116,7 @@ async def test_each_of_several_trades_keeps_its_own_fee() -> None:
 
 async def test_what_was_reported_does_not_change_with_the_next_message() -> None:
     async with streams() as server, reports(server) as made:
-        waiting = asyncio.create_task(heard(made))
-        await server.users()
-        await server.push_user(event("NEW"))
-        (first,) = await waiting
+        first = await first_report(server, made)
         await server.push_user(event("FILLED", filled="2", trade=1, fee="0.1"))
         await heard(made)
         assert (first.status, first.filled, first.fills) == (OrderStatus.OPEN, Decimal(0), ())
@@ -121,10 +124,7 @@ async def test_what_was_reported_does_not_change_with_the_next_message() -> None
 
 async def test_a_fill_without_its_fee_is_left_to_a_look_up() -> None:
     async with streams() as server, reports(server) as made:
-        waiting = asyncio.create_task(heard(made))
-        await server.users()
-        await server.push_user(event("NEW"))
-        await waiting
+        await first_report(server, made)
         feeless = event("FILLED", filled="2", trade=1)
         del feeless["n"], feeless["N"]
         await server.push_user(feeless)
@@ -167,10 +167,7 @@ async def test_a_first_wait_that_is_cut_short_leaves_the_stream_alive() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.001):
                 await made.watch_orders()
-        waiting = asyncio.create_task(heard(made))
-        await server.users()
-        await server.push_user(event("NEW"))
-        assert (await waiting)[0].client_order_id == "d7"
+        assert (await first_report(server, made)).client_order_id == "d7"
         assert server.user_connects == 1
 
 

@@ -10,9 +10,10 @@ from fsm.records import Fill
 from services.exchanges.ccxt_exchange.client import make_clients
 from services.exchanges.ccxt_exchange.parsing import Unreadable, fill_of, number, report_of
 from services.messages import OrderRequest, OrderStatus
-from tests.exchanges.ccxt_exchange import shapes
-from tests.exchanges.ccxt_exchange.scripted import SYMBOL, binance_order, binance_trade, market_of
-from tests.exchanges.ccxt_exchange.shapes import NAME
+from tests.exchanges.ccxt_exchange.scripted import SYMBOL, market_of
+from tests.exchanges.ccxt_exchange.shapes import binance, bybit, coinbase, kraken, okx
+from tests.exchanges.ccxt_exchange.shapes.binance import binance_order, binance_trade
+from tests.exchanges.ccxt_exchange.shapes.story import NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Shape:
 
 SHAPES = {
     "binance": Shape(
-        shapes.BINANCE_TICKER,
+        binance.TICKER,
         True,
         binance_order(status="PARTIALLY_FILLED", executedQty="0.20000000", cummulativeQuoteQty="19.90000000"),
         binance_trade(7, "0.20000000", "99.50000000", "0.00020000", "BTC"),
@@ -35,30 +36,30 @@ SHAPES = {
         ("0.0002", "BTC"),
     ),
     "kraken": Shape(
-        shapes.KRAKEN_TICKER,
+        kraken.TICKER,
         False,
-        shapes.KRAKEN_ORDER | {"id": "OTLAS3-RRHUF-NDWH5A"},
-        shapes.KRAKEN_TRADE | {"id": "TT5UC3-GOIRW-6AZZ6R"},
+        kraken.ORDER | {"id": "OTLAS3-RRHUF-NDWH5A"},
+        kraken.TRADE | {"id": "TT5UC3-GOIRW-6AZZ6R"},
         "TT5UC3-GOIRW-6AZZ6R",
         ("0.03184", "USDT"),
     ),
     "coinbase": Shape(
-        shapes.COINBASE_TICKER,
+        coinbase.TICKER,
         True,
-        shapes.COINBASE_ORDER,
-        shapes.COINBASE_TRADE,
+        coinbase.ORDER,
+        coinbase.TRADE,
         "1111-11111-111111",
         ("0.0398", "USDT"),
     ),
     "bybit": Shape(
-        shapes.BYBIT_TICKER,
+        bybit.TICKER,
         False,
-        shapes.BYBIT_ORDER,
-        shapes.BYBIT_TRADE,
+        bybit.ORDER,
+        bybit.TRADE,
         "2290000000007764263",
         ("0.0002", "BTC"),
     ),
-    "okx": Shape(shapes.OKX_TICKER, True, shapes.OKX_ORDER, shapes.OKX_TRADE, "242589207", ("0.0002", "BTC")),
+    "okx": Shape(okx.TICKER, True, okx.ORDER, okx.TRADE, "242589207", ("0.0002", "BTC")),
 }
 
 

@@ -16,9 +16,9 @@ from fsm.values import Leg, Verdict
 from services import order_execution
 from services.deals import deal_orders
 from services.deals.deal_orders import DealOrders
-from services.messages import OrderReport
+from services.messages import OrderNews, OrderReport
 from services.order_execution import OrderExecutionService
-from services.state_management import OrderNews, StateManagementService
+from services.state_management import StateManagementService
 from services.turns.turn import Effect, Happening, LookUp, Turn
 
 Mutation = Callable[[pytest.MonkeyPatch], None]

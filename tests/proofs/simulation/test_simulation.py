@@ -1,12 +1,8 @@
 """The whole engine against faults: nothing is violated, one seed is one history, and a wrong engine is found out."""
 
-import os
 import secrets
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -19,6 +15,7 @@ from dirigent.proofs.simulation.history import Result, run_history
 from dirigent.proofs.simulation.observer import rows_of_interest
 from dirigent.proofs.simulation.scratch import Scratch
 from dirigent.proofs.simulation.shrinking import fewest_operations, shrink
+from tests.fresh_process import printed_for_hash_seeds
 from tests.proofs.simulation.mutations import MUTATIONS, Mutation, takes_a_time_out_for_a_refusal
 
 SLICE_S = 12
@@ -75,19 +72,7 @@ def test_telling_a_story_does_not_change_it(scratch: Scratch) -> None:
 
 
 def test_a_history_does_not_depend_on_the_order_of_sets() -> None:
-    root = Path(__file__).parents[3]
-    heads = {
-        subprocess.run(
-            [sys.executable, "-c", _PRINT_HEADS],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    }
-    assert len(heads) == 1
+    assert len(printed_for_hash_seeds(_PRINT_HEADS, "1", "2")) == 1
 
 
 def test_nearly_every_kind_of_fault_is_injected_and_most_rows_are_taken() -> None:
