@@ -30,8 +30,7 @@ OPTIONS: Mapping[str, Any] = {
 def each_kind(chance: float) -> Chaos:
     """Every fault that befalls requests, reports, orders and connections, each with this chance.
 
-    Waits that the exchange asks for are a fifth as frequent: while they last nothing else can go wrong. Some
-    executions are so late that the exchange refuses them, as their window is over.
+    Some executions are so late that the exchange refuses them, as their window is over.
     """
     return Chaos(
         lost_request=chance,
@@ -42,8 +41,8 @@ def each_kind(chance: float) -> Chaos:
         server_error=chance,
         garbage=chance,
         garbage_success=chance,
-        rate_limited=chance / 5,
-        banned=chance / 5,
+        rate_limited=chance,
+        banned=chance,
         retry_after_s=1,
         lost_report=chance,
         duplicate_report=chance,
