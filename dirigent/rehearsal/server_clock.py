@@ -9,6 +9,7 @@ from dirigent.rehearsal.chaos import Chaos
 class ServerClock:
     def __init__(self, chaos: Chaos, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._chaos = chaos
+        self.maintenance = chaos.maintenance
         self._monotonic = monotonic
         self._started_s = monotonic()
 
@@ -25,6 +26,5 @@ class ServerClock:
     def in_maintenance(self) -> bool:
         elapsed_s = self.elapsed_s
         return any(
-            window.after_s <= elapsed_s < window.after_s + window.duration_s
-            for window in self._chaos.maintenance
+            window.after_s <= elapsed_s < window.after_s + window.duration_s for window in self.maintenance
         )

@@ -44,10 +44,12 @@ class Beside:
         return self.do(_copied)
 
     def set_faults(self, chaos: Chaos) -> None:
-        """From now on these chances hold; how long a stall, a silence and a wait take stays as it was."""
+        """From now on these chances and this maintenance hold; how long a stall, a silence and a wait take, and
+        what the clock says, stays as it was."""
 
         def change(server: Rehearsal) -> None:
             server.venue.faults.chaos = chaos
+            server.venue.clock.maintenance = chaos.maintenance
 
         self.do(change)
 

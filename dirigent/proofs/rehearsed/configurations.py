@@ -5,7 +5,7 @@ from typing import Any
 
 from dirigent.proofs.death.configurations import Market, only_leaving, restless
 from dirigent.proofs.rehearsed.beside import Beside
-from dirigent.rehearsal.chaos import Chaos
+from dirigent.rehearsal.chaos import Chaos, Maintenance
 
 SYMBOLS = tuple(f"{coin}/USDT" for coin in (
     "BTC", "ETH", "SOL", "LTC", "DOGE", "ADA", "XRP", "DOT", "LINK", "AVAX",
@@ -15,6 +15,10 @@ SYMBOLS = tuple(f"{coin}/USDT" for coin in (
 TICKS_PER_S = 20.0
 LATENCY_MS = (2, 40)
 """Of a request, the least and the greatest."""
+
+MAINTENANCE_EVERY_S = 100
+LONGEST_S = 7_200
+"""No proof lasts longer."""
 
 RECV_WINDOW_MS = 1_000
 """Short, so that it is soon known of an order that it never arrived."""
@@ -30,8 +34,13 @@ OPTIONS: Mapping[str, Any] = {
 def each_kind(chance: float) -> Chaos:
     """Every fault that befalls requests, reports, orders and connections, each with this chance.
 
-    Some executions are so late that the exchange refuses them, as their window is over.
+    Maintenance takes that share of the time, and once the exchange's clock jumps ahead by more than its window for
+    requests. Some executions are so late that the exchange refuses them, as their window is over.
     """
+    maintenance = tuple(
+        Maintenance(after_s=after_s, duration_s=MAINTENANCE_EVERY_S * chance)
+        for after_s in range(MAINTENANCE_EVERY_S // 2, LONGEST_S, MAINTENANCE_EVERY_S)
+    )
     return Chaos(
         lost_request=chance,
         lost_response=chance,
@@ -52,6 +61,9 @@ def each_kind(chance: float) -> Chaos:
         disconnect=chance,
         stall=chance,
         stall_s=4,
+        maintenance=maintenance,
+        clock_skew_ms=3 * RECV_WINDOW_MS,
+        clock_skew_after_s=70,
     )
 
 
