@@ -38,7 +38,7 @@ class _Proved(Protocol):
 @click.option(
     "--orders", type=click.IntRange(0), help="On the rehearsal exchange: so many under faults. 1000."
 )
-@click.option("--soak", "soak_s", type=click.IntRange(0), help="There too: so many seconds of faults. 360.")
+@click.option("--soak", "soak_s", type=click.IntRange(0), help="There too: so many seconds of faults. 720.")
 @click.option("--seed", type=click.IntRange(0), help="Draws the moments; drawn and printed when absent.")
 @json_option
 @common_options

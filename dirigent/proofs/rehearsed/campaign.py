@@ -21,7 +21,7 @@ class Sizes:
 
     kills: int = 50
     orders: int = 1_000
-    soak_s: float = 360
+    soak_s: float = 720
 
 
 @dataclass(slots=True)
@@ -80,6 +80,7 @@ def _soak_told(report: SoakReport) -> dict[str, Any]:
         "trades": report.fills,
         "faults": sum(report.faults.values()),
         "memory_kb": report.memory_kb,
+        "memory_blocks": report.blocks,
         "before": _sums(report.before.numbers) if report.before else {},
         "after": _sums(report.after.numbers) if report.after else {},
     }

@@ -4,6 +4,8 @@
 """
 
 import asyncio
+import gc
+import itertools
 import json
 import sys
 from collections import Counter
@@ -16,6 +18,8 @@ from dirigent.command_line import main
 from dirigent.running import Run
 
 COUNT_EVERY_S = 0.5
+COLLECTED_EVERY = 10
+"""Collecting all garbage holds the engine up for a tenth of a second: at each tenth count."""
 MODULE = "dirigent.proofs.rehearsed.counting"
 
 
@@ -24,6 +28,9 @@ class Count:
     """What one process holds at one moment. `tasks` are by the name of their coroutine."""
 
     memory_kb: int
+    blocks: int | None
+    """Pieces of memory that Python's objects occupy, after the garbage was collected: each few seconds. What the
+    allocator keeps beyond them is in `memory_kb` alone."""
     tasks: dict[str, int]
     sockets: int
     files: int
@@ -31,11 +38,12 @@ class Count:
     """Orders and positions."""
 
     @classmethod
-    def now(cls, run: Run) -> Self:
+    def now(cls, run: Run, *, is_collected: bool) -> Self:
         working, targets = run.engine.state.working, _descriptors()
         sockets = sum(target.startswith("socket:") for target in targets)
         return cls(
             memory_kb=_resident_kb(),
+            blocks=_blocks() if is_collected else None,
             tasks=dict(Counter(_name(task) for task in asyncio.all_tasks())),
             sockets=sockets,
             files=len(targets) - sockets,
@@ -68,6 +76,11 @@ def _resident_kb() -> int:
     raise RuntimeError("/proc/self/status names no VmRSS")
 
 
+def _blocks() -> int:
+    gc.collect()
+    return sys.getallocatedblocks()
+
+
 def _name(task: "asyncio.Task[object]") -> str:
     return getattr(task.get_coro(), "__qualname__", repr(task.get_coro()))
 
@@ -75,8 +88,9 @@ def _name(task: "asyncio.Task[object]") -> str:
 def _counting(file: Path) -> companions.Companion:
     async def count(run: Run) -> None:
         with file.open("a") as out:
-            while True:
-                out.write(json.dumps(asdict(Count.now(run))) + "\n")
+            for number in itertools.count():
+                counted = Count.now(run, is_collected=number % COLLECTED_EVERY == 0)
+                out.write(json.dumps(asdict(counted)) + "\n")
                 out.flush()
                 await asyncio.sleep(COUNT_EVERY_S)
 

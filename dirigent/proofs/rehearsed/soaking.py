@@ -47,6 +47,11 @@ TIMES_AS_OFTEN = 10
 HOURS_OF_FAULTS = each_kind(USUAL_CHANCE * TIMES_AS_OFTEN)
 MEMORY_GROWTH_MAX_KB = 4_096
 """From the third quarter of the faults to the last; before that, what is kept of recent things fills up."""
+BLOCKS_GROWTH_MAX = 12_000
+"""Some twenty for each fault of a quarter, less than a connection or an order is made of. ccxt keeps the last thousand
+orders; until it has them it grows by as much."""
+WARM_AFTER_S = 600
+"""A shorter soak says nothing of them."""
 _WINDOW = 8
 """Counts that are looked at together: what is held in each of them is held for good, or nearly."""
 _PATIENCE_S = 60.0
@@ -66,6 +71,8 @@ class SoakReport:
     after: Holdings | None = None
     memory_kb: list[int] = field(default_factory=list)
     """In each quarter of the faults."""
+    blocks: list[int] = field(default_factory=list)
+    """Of Python's objects, in each quarter."""
     wrong: list[str] = field(default_factory=list)
 
 
@@ -81,7 +88,8 @@ def soak(
     """A still market, then `seconds` of deals and faults, then a still market again, in one life of the engine;
     then the books are compared.
 
-    Six minutes of `TIMES_AS_OFTEN` times the usual faults are an hour's worth.
+    Six minutes of `TIMES_AS_OFTEN` times the usual faults are an hour's worth; as many before them, in which fills
+    up what is kept of recent things, make memory tell something.
     """
     settings = RehearsalSettings(
         seed=seed,
@@ -164,6 +172,11 @@ def _weigh(report: SoakReport, counts: list[Count]) -> None:
     for number in range(4):
         part = counts[number * quarter : (number + 1) * quarter]
         report.memory_kb.append(int(median(count.memory_kb for count in part)))
+        blocks = [count.blocks for count in part if count.blocks is not None]
+        report.blocks.append(int(median(blocks or [0])))
     growth_kb = report.memory_kb[3] - report.memory_kb[2]
     if growth_kb > MEMORY_GROWTH_MAX_KB:
         report.wrong.append(f"memory grew by {growth_kb} kB from the third quarter to the last")
+    growth = report.blocks[3] - report.blocks[2]
+    if growth > BLOCKS_GROWTH_MAX and report.seconds >= WARM_AFTER_S:
+        report.wrong.append(f"Python's objects grew by {growth} blocks from the third quarter to the last")
