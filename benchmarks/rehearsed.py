@@ -2,30 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import outages
 from benchmarks.bench_engine import quantile
-from dirigent.configuration.settings import Settings, load_settings
+from benchmarks.following import Heard, heard_by, settings_on, until
 from dirigent.proofs.death.daemons import Daemon, Place, wait_until
 from dirigent.proofs.methods import replace_method
 from dirigent.proofs.rehearsed.beside import Beside, rehearsing
 from dirigent.proofs.rehearsed.configurations import OPTIONS, SYMBOLS
 from dirigent.rehearsal.server import Rehearsal
 from dirigent.rehearsal.settings import RehearsalSettings
-from dirigent.venues import Venue, opened, tell_gaps
+from dirigent.venues import opened
 from persistence import queries
 from services.clocks import SystemClock
-from services.tasks import end_tasks
 
 DISCONNECTS = 10
-PATIENCE_S = 20.0
 STALE_AFTER_S = 5.0
 TICKS_PER_S = 10.0
-LOOK_EVERY_S = 0.005
 
 
 def measure() -> list[str]:
@@ -36,66 +32,34 @@ def measure() -> list[str]:
         said_s = stall_said(beside, Path(directory))
     return [
         recovery,
+        *outages.measure(),
         f"streams that fall silent: `status` says so {said_s:.2f} s after their last price"
         f" (stale_after_s = {STALE_AFTER_S:.0f}, and a heartbeat of a second)",
     ]
-
-
-@dataclass(slots=True)
-class _Heard:
-    """When each symbol's last price arrived, by `time.monotonic`, and each call to compare the books."""
-
-    at_s: dict[str, float] = field(default_factory=dict)
-    gaps_s: list[float] = field(default_factory=list)
-
-
-def _settings(server: Rehearsal, directory: Path) -> Settings:
-    options = server.ccxt_options()
-    options["options"] |= OPTIONS["options"]
-    overrides = {
-        "mode": "live",
-        "database": str(directory / "books.sqlite"),
-        "exchange": {"id": "binance", "options": options | {"rateLimit": 1}},
-        "pairs": [{"symbol": symbol, "strategy": "external"} for symbol in SYMBOLS],
-    }
-    return load_settings((), overrides, {})
 
 
 async def _recovery(beside: Beside) -> str:
     """Every connection is cut at once, again and again; what counts is the next price, of each symbol."""
     took_s: list[float] = []
     asked_s: list[float] = []
-    heard = _Heard()
     with TemporaryDirectory() as directory:
-        settings = _settings(beside.server, Path(directory))
-        async with opened(settings, SYMBOLS, SystemClock()) as venue:
-            tell_gaps(venue, lambda: heard.gaps_s.append(time.monotonic()))
-            tasks = [asyncio.create_task(_watch(venue, symbol, heard)) for symbol in SYMBOLS]
-            tasks.append(asyncio.create_task(_watch_orders(venue)))
-            await _until(lambda: len(heard.at_s) == len(SYMBOLS) and bool(heard.gaps_s))
+        settings = settings_on(beside.server, Path(directory))
+        async with (
+            opened(settings, SYMBOLS, SystemClock()) as venue,
+            heard_by(venue, SYMBOLS) as heard,
+        ):
+            await until(lambda: len(heard.at_s) == len(SYMBOLS) and bool(heard.gaps_s))
             for _ in range(DISCONNECTS):
                 await asyncio.sleep(1)
                 cut_s = beside.do(_cut_all)
-                await _until(partial(_all_after, heard, cut_s))
+                await until(partial(_all_after, heard, cut_s))
                 took_s += [at_s - cut_s for at_s in heard.at_s.values()]
                 asked_s.append(min(at_s for at_s in heard.gaps_s if at_s > cut_s) - cut_s)
-            await end_tasks(tasks)
     return (
         f"{DISCONNECTS} times all {len(SYMBOLS) + 1} connections cut: the next price after p50"
         f" {quantile(took_s, 0.5):.2f} s, max {max(took_s):.2f} s; order reports flow, and the books are"
         f" compared, after at most {max(asked_s):.2f} s (5 allowed)"
     )
-
-
-async def _watch(venue: Venue, symbol: str, heard: _Heard) -> None:
-    while True:
-        await venue.watch_ticker(symbol)
-        heard.at_s[symbol] = time.monotonic()
-
-
-async def _watch_orders(venue: Venue) -> None:
-    while True:
-        await venue.watch_orders()
 
 
 def _cut_all(server: Rehearsal) -> float:
@@ -104,17 +68,9 @@ def _cut_all(server: Rehearsal) -> float:
     return time.monotonic()
 
 
-def _all_after(heard: _Heard, cut_s: float) -> bool:
+def _all_after(heard: Heard, cut_s: float) -> bool:
     """Long enough after it that no price can have been on its way."""
     return min(heard.at_s.values()) > cut_s + 0.05 and max(heard.gaps_s) > cut_s
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + PATIENCE_S
-    while not holds():
-        if time.monotonic() > until_s:
-            raise RuntimeError(f"prices did not come again within {PATIENCE_S:.0f} s")
-        await asyncio.sleep(LOOK_EVERY_S)
 
 
 def stall_said(beside: Beside, directory: Path, stale_after_s: float = STALE_AFTER_S) -> float:

@@ -18,7 +18,8 @@ from services.tasks import end_tasks
 LOOK_S = 0.5
 """The pause between two looks at who asks for a book."""
 _PAUSE_MIN_S = 0.25
-_PAUSE_MAX_S = 30.0
+_PAUSE_MAX_S = 3.0
+"""Part of how long a recovery takes after the exchange was away."""
 
 
 @runtime_checkable

@@ -47,6 +47,34 @@ _COMMANDS = {
 }
 """Each name with its short help: listing them imports none. Module and command bear the name, `-` as `_`."""
 
+CUSTOMARY = {
+    "run": "trade",
+    "start": "trade",
+    "live": "trade",
+    "dry-run": "trade",
+    "backtest": "replay",
+    "stop": "halt",
+    "pause": "halt",
+    "continue": "resume",
+    "unpause": "resume",
+    "validate": "check",
+    "show": "status",
+    "log": "journal",
+    "logs": "journal",
+    "trades": "fills",
+    "balances": "balance",
+    "wallet": "balance",
+    "sell": "force-exit",
+    "buy": "force-enter",
+    "cancel": "cancel-order",
+    "sync": "reconcile",
+    "new": "init",
+    "setup": "init",
+    "mock": "exchange",
+    "server": "exchange",
+}
+"""What commands are called elsewhere, and what they are called here."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands live in modules of their own, in `dirigent.commands`."""
@@ -66,10 +94,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], list(_COMMANDS), n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(_COMMANDS)}"
+            close = _nearest(args[0].lower().replace("_", "-"))
+            hint = f"did you mean {close!r}?" if close else f"choose one of {', '.join(_COMMANDS)}"
             ctx.fail(f"no such command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
@@ -86,6 +112,13 @@ class LazyGroup(click.Group):
             _forget_output()
             ctx.exit(0)
         return result
+
+
+def _nearest(name: str) -> str | None:
+    """The command that is called so elsewhere, or else the one spelt most like it."""
+    from difflib import get_close_matches
+
+    return CUSTOMARY.get(name) or next(iter(get_close_matches(name, list(_COMMANDS), n=1)), None)
 
 
 def _forget_output() -> None:

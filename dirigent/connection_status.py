@@ -16,6 +16,8 @@ class FeedTold(Protocol):
     is_stale: bool
     reconnects: int
     fault: str
+    stalls_cured: int
+    cured_at_ms: int | None
 
 
 @runtime_checkable
@@ -48,6 +50,15 @@ def _circuit_told(status: dict[str, Any]) -> dict[str, Any]:
     return {"open_until_ms" if name == "until_ms" else name: value for name, value in status.items()}
 
 
+def stalls_in_words(feeds: Sequence[Mapping[str, Any]]) -> str:
+    """How many streams had fallen silent and speak again, and when that last was; empty when none had."""
+    cured = sum(int(feed.get("stalls_cured") or 0) for feed in feeds)
+    if not cured:
+        return ""
+    last_ms, symbol = max((int(feed.get("cured_at_ms") or 0), str(feed["symbol"])) for feed in feeds)
+    return f"{cured} stall{'' if cured == 1 else 's'} cured, the last of {symbol} at {rfc3339(last_ms)}"
+
+
 def order_stream_in_words(told: Mapping[str, Any]) -> str:
     """How order reports come in, and what is wrong with that."""
     way = str(told.get("source"))
@@ -73,6 +84,8 @@ def _feeds_told(venue: TellsFeeds) -> list[dict[str, Any]]:
             "stale": feed.is_stale,
             "reconnects": feed.reconnects,
             "fault": feed.fault,
+            "stalls_cured": feed.stalls_cured,
+            "cured_at_ms": feed.cured_at_ms,
         }
         for feed in venue.feeds()
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from loguru import logger
 
-from dirigent import order_books
+from dirigent import order_books, price_ages
 from dirigent.wiring import Engine
 from fsm.commit import Progress
 from fsm.refusals import Assessment
@@ -89,7 +89,7 @@ class Heartbeat:
 
     def _facts(self, now_ms: int) -> dict[str, Any]:
         state = self.engine.state
-        metrics = state.metrics
+        metrics, plan, connection = state.metrics, self.reconciler.last_plan, self.connection()
         if now_ms - self._at_before_ms >= 1000:
             self._rate = (metrics.ticks - self._ticks_before) * 1000 / max(now_ms - self._at_before_ms, 1)
             self._ticks_before, self._at_before_ms = metrics.ticks, now_ms
@@ -108,12 +108,15 @@ class Heartbeat:
             "equity": self.engine.risk.equity(),
             "store_fault": state.store_fault,
             "reconciled_at_ms": self.reconciler.reconciled_at_ms,
-            "differences": [told(row) for row in self.reconciler.last_plan.differences],
+            "differences": [told(row) for row in plan.differences],
+            "differences_at_ms": plan.asked_at_ms,
+            "not_compared": list(plan.not_compared),
             "balance": {
                 currency: {"free": balance.free, "used": balance.used, "total": balance.total}
                 for currency, balance in state.balances.items()
             },
-            **self.connection(),
+            **connection,
+            **price_ages.told(self.engine, connection.get("feeds") or (), now_ms),
             **order_books.told(self.engine, now_ms),
         }
 

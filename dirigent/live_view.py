@@ -102,6 +102,11 @@ def condition(seen: Glance) -> str:
     return f"running as {seen.pid}"
 
 
+def _rate(seen: Glance) -> Any:
+    """Of now: what a process said before it ended or fell silent is none."""
+    return seen.heartbeat.get("ticks_per_s") if condition(seen) == f"running as {seen.pid}" else None
+
+
 def feeds(seen: Glance) -> dict[str, int]:
     """How many markets have a price that is fresh, stale, or none yet."""
     counts = {"fresh": 0, "stale": 0, "waiting": 0}
@@ -123,7 +128,9 @@ def document(seen: Glance) -> dict[str, Any]:
         "at": seen.at_ms,
         "condition": condition(seen),
         "running": seen.pid is not None,
-        **{name: beat.get(name) for name in ("ticks", "ticks_per_s", "tick_ms_p50", "tick_ms_p99", "equity")},
+        "ticks": beat.get("ticks"),
+        "ticks_per_s": _rate(seen),
+        **{name: beat.get(name) for name in ("tick_ms_p50", "tick_ms_p99", "equity")},
         "living": seen.living,
         "feeds": feeds(seen),
         "stopped": seen.stopped,
@@ -143,7 +150,7 @@ def line(seen: Glance) -> str:
     told += [f"{machine}s: {_counts(counts)}" for machine, counts in seen.living.items()]
     told.append(f"feeds: {_counts(feeds(seen))}")
     told.append(f"equity {_money(beat.get('equity'))}")
-    told.append(f"{text(beat.get('ticks_per_s'))} ticks/s, p99 {text(beat.get('tick_ms_p99'))} ms")
+    told.append(f"{text(_rate(seen))} ticks/s, p99 {text(beat.get('tick_ms_p99'))} ms")
     told += [f"{scope} {why}" for scope, why in seen.stopped.items()]
     if beat.get("store_fault"):
         told.append(f"STORE FAULT: {beat['store_fault']}")
@@ -179,7 +186,7 @@ def _head(seen: Glance) -> "RenderableType":
     beat = seen.heartbeat
     title = f"dirigent · {text(beat.get('mode'))} on {text(beat.get('exchange'))} · {condition(seen)}"
     lines = [
-        f"equity {_money(beat.get('equity'))} · {text(beat.get('ticks_per_s'))} ticks/s ·"
+        f"equity {_money(beat.get('equity'))} · {text(_rate(seen))} ticks/s ·"
         f" tick p50 {text(beat.get('tick_ms_p50'))} ms, p99 {text(beat.get('tick_ms_p99'))} ms",
         " · ".join(f"{machine}s: {_counts(counts)}" for machine, counts in seen.living.items())
         + f" · feeds: {_counts(feeds(seen))}",

@@ -113,6 +113,8 @@ class Session:
         """An order that is not ours, a coin that is not ours, or the balance of the quote currency; in words."""
         plan = await self.reconciler.look()
         row = next((row for row in plan.differences if row.subject == subject), None)
+        if row is None and subject in plan.beside:
+            raise CannotDecide(f"no pair of this engine trades {subject}; add one to the configuration first")
         if row is None:
             raise CannotDecide(f"{subject} is no row of the plan; see dirigent reconcile --plan")
         if row.kind in (Kind.ORDER_FOREIGN, Kind.ORDER_UNBOOKED):

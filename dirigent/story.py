@@ -13,10 +13,14 @@ from loguru import logger
 
 from fsm.commit import CommitBatch, JournalEntry
 from fsm.engine import Outcome
+from fsm.order import ORDER, ORDER_ABSENT, OUTCOME_LOST, UNKNOWN
 from fsm.records import OrderRecord, PositionRecord
+from fsm.table import DEADLINE_PASSED
 from persistence.store import SqliteStore
 
 _MOMENT_S = 0.02
+
+_IN_VAIN = (DEADLINE_PASSED, OUTCOME_LOST, ORDER_ABSENT)
 
 Line = tuple[str, str, dict[str, Any]]
 """Level, event, fields."""
@@ -71,7 +75,7 @@ class TellingStore(SqliteStore):
 
 
 def lines_of(batch: CommitBatch) -> Iterator[Line]:
-    """Moves at INFO, refusals at DEBUG, fills at INFO; an anomaly is told by whoever met it."""
+    """Moves and fills at INFO, refusals and questions in vain at DEBUG; an anomaly is told by whoever met it."""
     for fill in batch.fills:
         order = batch.records.get(("order", fill.client_order_id))
         fields = {
@@ -88,13 +92,20 @@ def lines_of(batch: CommitBatch) -> Iterator[Line]:
         yield "INFO", "fill_booked", _said(fields)
     for entry in batch.journal:
         if entry.outcome == Outcome.MOVED:
-            yield "INFO", entry.event, _said(_move(entry, batch))
+            yield _level_of(entry), entry.event, _said(_move(entry, batch))
         elif entry.outcome == Outcome.REFUSED:
             because = "; ".join(f"{one.guard}: {one.because}" for one in entry.verdicts if not one.holds)
             yield "DEBUG", "refused", _said({**_move(entry, batch), "on": entry.event, "because": because})
 
 
+def _level_of(entry: JournalEntry) -> str:
+    """An order that is unknown is asked for again and again: what that leaves as it was is no news."""
+    asked_in_vain = entry.source == entry.target == UNKNOWN and entry.event in _IN_VAIN
+    return "DEBUG" if entry.machine == ORDER.name and asked_in_vain else "INFO"
+
+
 def _move(entry: JournalEntry, batch: CommitBatch) -> dict[str, Any]:
+    """The reason is the one that this very move gave: its record keeps that of an earlier one."""
     found = batch.records.get((entry.machine, entry.subject_id))
     record = found[0] if found else None
     return {
@@ -103,7 +114,7 @@ def _move(entry: JournalEntry, batch: CommitBatch) -> dict[str, Any]:
         "symbol": getattr(record, "symbol", ""),
         "from": entry.source,
         "to": entry.target,
-        "reason": getattr(record, "reason", ""),
+        "reason": entry.changes.get("reason", ""),
         "note": entry.note,
         **(_end(record) if isinstance(record, PositionRecord) else {}),
     }

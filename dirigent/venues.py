@@ -55,12 +55,12 @@ def refuse_exchange(settings: Settings) -> None:
     """Raises Refused for an exchange that cannot be traded on as configured; asks no network, and imports no ccxt."""
     if settings.exchange.id == PAPER:
         return
-    from services.exchanges.ccxt_exchange.client import BadOptions, refuse_bad_options
     from services.exchanges.ccxt_exchange.library import UnknownExchange, refuse_unknown
+    from services.exchanges.ccxt_exchange.options import BadOptions, refuse_bad_options
 
     try:
         refuse_unknown(settings.exchange.id)
-        refuse_bad_options(settings.exchange.options)
+        refuse_bad_options(settings.exchange.options, settings.exchange.id)
     except UnknownExchange as error:
         raise Refused(f'{error}; "paper" is the simulated one') from None
     except BadOptions as error:
@@ -158,8 +158,9 @@ def tell_gaps(venue: object, call: Callable[[], None]) -> None:
 
 
 def _keys(settings: Settings) -> dict[str, str]:
-    """Raises Refused where none are named, SettingsError where they cannot be used."""
-    from dirigent.configuration.keys import resolve_keys
+    """Raises Refused where none are named or one is missing, SettingsError where they cannot be used."""
+    from dirigent.configuration.keys import places_for, resolve_keys
+    from services.exchanges.ccxt_exchange.library import demanded_credentials
 
     keys = resolve_keys(settings)
     if keys is None:
@@ -167,13 +168,21 @@ def _keys(settings: Settings) -> dict[str, str]:
             f"live trading on {settings.exchange.id} needs keys, and none are named;"
             " set exchange.key_file, keyring or key_variables"
         )
+    missing = [name for name in demanded_credentials(settings.exchange.id) if name not in keys.names]
+    if missing:
+        named = ", ".join(f"{name} from {keys.sources[name]}" for name in keys.names)
+        raise Refused(
+            f"the keys of {settings.exchange.id} are incomplete: it demands {', '.join(missing)} too, and there is"
+            f" {named} alone; put {'it' if len(missing) == 1 else 'them'} into {places_for(settings, missing)}"
+        )
     return keys.as_ccxt()
 
 
 @asynccontextmanager
 async def _connected(settings: Settings) -> AsyncIterator["Clients"]:
-    from services.exchanges.ccxt_exchange.client import BadOptions, open_clients
+    from services.exchanges.ccxt_exchange.client import open_clients
     from services.exchanges.ccxt_exchange.library import UnknownExchange
+    from services.exchanges.ccxt_exchange.options import BadOptions
 
     exchange = settings.exchange
     keys = None if is_simulated(settings) else _keys(settings)
@@ -194,12 +203,14 @@ async def _connected(settings: Settings) -> AsyncIterator["Clients"]:
 def _feeds(settings: Settings, clients: "Clients", clock: Clock) -> "Feeds":
     from services.exchanges.ccxt_exchange.feeds import Feeds
 
-    return Feeds(
+    feeds = Feeds(
         clients.market_data,
         clock,
         stale_after_s=float(settings.risk.stale_after_s),
         ask=clients.questions.ask,
     )
+    clients.follow(feeds)
+    return feeds
 
 
 @asynccontextmanager
@@ -244,6 +255,7 @@ async def _real(
     await _refuse_unlisted(account, clients, symbols)
     desk = CcxtDesk(clients, account, symbols)
     reports = OrderStream(clients.queries, desk, desk.read, on_clock_fault=clients.notice_clock)
+    clients.follow(reports)
     venue = CcxtExchange(clients, account, desk, _feeds(settings, clients, clock), reports)
     try:
         yield venue

@@ -9,6 +9,7 @@ from typing import Any
 
 from fsm.permission import ENGINE_SUBJECT, PERMISSION
 from fsm.records import Fill, OrderRecord, PairRecord, PermissionRecord, PositionRecord
+from persistence import creation
 from persistence.files import reading
 from persistence.lock import holder_pid
 from persistence.subjects import FILL_CODEC, FILL_SELECT, SUBJECT_TABLES
@@ -174,6 +175,12 @@ def _state_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
         table.machine: dict(connection.execute(f"SELECT state, count(*) FROM {table.name} GROUP BY state"))
         for table in SUBJECT_TABLES.values()
     }
+
+
+def has_past(path: Path) -> bool:
+    """Whether anything has happened in this database; one without a past belongs to whoever trades with it next."""
+    with reading(path) as connection:
+        return creation.has_past(connection)
 
 
 def status(path: Path, now_ms: int | None = None) -> Row:

@@ -116,6 +116,7 @@ class SqliteStore:
         migrate(connection, self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         self._tag = identity.tag
+        creation.claim(connection, identity)
         self.epoch = begin_epoch(connection)
         self._head = read_head(connection)
         self._pending = Pending(latest_moment(connection))

@@ -141,7 +141,10 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class MarketRules:
-    """What an exchange demands of an order in one market. Steps are above zero; minima may be zero."""
+    """What an exchange demands of an order in one market. Steps are above zero; minima may be zero.
+
+    Prices are those that an order names: a market order names none.
+    """
 
     symbol: str
     amount_step: Decimal
@@ -149,6 +152,8 @@ class MarketRules:
     amount_min: Decimal = ZERO
     cost_min: Decimal = ZERO
     """The least notional, price times amount, in the quote currency."""
+    price_min: Decimal = ZERO
+    price_max: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

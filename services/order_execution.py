@@ -63,6 +63,8 @@ class OrderExecutionService:
         self._creating: set[str] = set()
         self._left_at_ms: dict[str, int] = {}
         """When a request of this process may have left at the latest; the order was decided before that."""
+        self._lost: set[str] = set()
+        """The orders of which nothing was learnt since it was told that their outcome is lost."""
         self.bindings = deals.bindings | Bindings(
             guards={
                 "order": {
@@ -100,12 +102,19 @@ class OrderExecutionService:
             raise
         except Exception as error:  # an allow-list: all else leaves the order unknown
             done = effect.id if isinstance(effect, OutboxRow) else ""
-            logger.bind(event="outcome_lost", order=effect.client_order_id, error=repr(error)).warning(
-                "outcome_lost"
-            )
+            self._tell_loss(effect, error)
             return OrderNews(
                 effect.client_order_id, effect.symbol, None, machine.OUTCOME_LOST, repr(error), done
             )
+
+    def _tell_loss(self, effect: Effect, error: Exception) -> None:
+        """Once at warning when the outcome is lost; that it is asked for in vain is told at debug."""
+        order = effect.client_order_id
+        if isinstance(effect, LookUp) and order in self._lost:
+            logger.bind(event="look_up_failed", order=order, error=repr(error)).debug("look_up_failed")
+            return
+        self._lost = {order, *(self._lost & self.state.working.orders.keys())}
+        logger.bind(event="outcome_lost", order=order, error=repr(error)).warning("outcome_lost")
 
     async def _create(self, row: OutboxRow) -> OrderNews:
         order = self.state.working.orders.get(row.client_order_id)
@@ -149,6 +158,7 @@ class OrderExecutionService:
     async def _look_up(self, question: LookUp) -> OrderNews:
         asked_at_ms = self.state.clock.now_ms()
         report = await self.desk.fetch_order(question.client_order_id, question.symbol)
+        self._lost.discard(question.client_order_id)
         if report is not None:
             return OrderNews(question.client_order_id, question.symbol, report, looked_up=True)
         return OrderNews(

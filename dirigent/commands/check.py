@@ -54,14 +54,14 @@ def _check_exchange(settings: "Settings") -> None:
 
 
 def _check_database(settings: "Settings") -> None:
-    """Paper and live never share a file: one that exists says for which it was made."""
+    """Paper and live never share a file: one in which anything has happened says whose it is."""
     if not Path(settings.database).exists():
         return
     from persistence import queries
 
     made_for = queries.status(Path(settings.database))
     for key, configured in (("mode", settings.mode), ("exchange", settings.exchange.id)):
-        if made_for.get(key) not in (None, configured):
+        if made_for.get(key) not in (None, configured) and queries.has_past(Path(settings.database)):
             raise Refused(
                 f"database {settings.database} was made for {key} {made_for[key]!r}, "
                 f"configured is {configured!r}; name another database"

@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from dirigent.doctor.findings import Findings
 
 
+_COLUMNS = (
+    "symbol",
+    "price",
+    "amount_step",
+    "price_step",
+    "amount_min",
+    "cost_min",
+    "price_min",
+    "price_max",
+    "deal_quota",
+)
+
+
 @click.command(epilog="Example: dirigent -c live.toml doctor")
 @json_option
 @common_options
@@ -41,6 +54,8 @@ def doctor(common: Common, as_json: bool) -> None:
 
 def _examined(settings: "Settings", verbosity: int) -> "Findings":
     """Paper costs no import of the exchanges' library."""
+    from loguru import logger
+
     from dirigent import venues
     from dirigent.logging_secrets import secrets_in
     from dirigent.logging_setup import configure_logging
@@ -49,6 +64,8 @@ def _examined(settings: "Settings", verbosity: int) -> "Findings":
     configure_logging(
         section, verbosity=verbosity, terminal=verbosity > 0, secrets=secrets_in(settings.exchange.options)
     )
+    if not verbosity:
+        logger.remove()  # what is tried here and fails is told as a finding
     if settings.exchange.id == venues.PAPER:
         from dirigent.doctor.paper_examination import examine_paper
 
@@ -76,12 +93,12 @@ def _tell(findings: "Findings") -> None:
         print_object(told, as_json=False)
     if findings.markets:
         click.echo()
-        columns = ("symbol", "price", "amount_step", "price_step", "amount_min", "cost_min", "deal_quota")
-        print_rows(findings.markets, columns, as_json=False, none="no markets", title="markets")
+        print_rows(findings.markets, _COLUMNS, as_json=False, none="no markets", title="markets")
     click.echo()
     for check in findings.checks:
         click.echo(masked_text(f"{check.verdict:<8} {check.name}: {check.found}"))
         if check.remedy:
             click.echo(f"{'':<8} {check.remedy}")
     faults = len(findings.faults)
-    click.echo(f"\n{'it can trade' if not faults else f'it cannot trade: {faults} faults'}")
+    count = f"{faults} fault{'' if faults == 1 else 's'}"
+    click.echo(f"\nit cannot trade: {count}" if faults else "\nit can trade")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dirigent.commands.common import Failed, Refused, common_options
+from dirigent.commands.common import Failed, Finite, Refused, common_options
 from dirigent.configuration.problems import SettingsError
 
 if TYPE_CHECKING:
@@ -47,6 +47,17 @@ class _Balance(click.ParamType[tuple[str, Decimal]]):
 _EXACT = _Exact()
 
 
+def _each_once(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[tuple[str, Decimal], ...]
+) -> dict[str, Decimal]:
+    balances: dict[str, Decimal] = {}
+    for coin, amount in value:
+        if coin in balances:
+            raise click.BadParameter(f"{coin} is given twice, as {balances[coin]:f} and as {amount:f}")
+        balances[coin] = amount
+    return balances
+
+
 @click.command(epilog="Example: dirigent exchange --fault lost_response=0.05 --fault stall=0.01")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address it listens on.")
 @click.option(
@@ -64,6 +75,7 @@ _EXACT = _Exact()
     "balances",
     multiple=True,
     type=_Balance(),
+    callback=_each_once,
     help="COIN=AMOUNT at the start; repeatable. USDT=10000.",
 )
 @click.option("--fee", type=_EXACT, default="0.001", show_default=True, help="Fraction of each trade.")
@@ -73,7 +85,7 @@ _EXACT = _Exact()
 )
 @click.option(
     "--ticks-per-s",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=1.0,
     show_default=True,
     help="Prices a second and symbol; 0: they move only when told to.",
@@ -100,7 +112,7 @@ _EXACT = _Exact()
     type=click.Path(path_type=Path, dir_okay=False),
     help="PEM file of the Ed25519 or RSA key that checks signatures.",
 )
-@click.option("--duration", type=click.FloatRange(0, min_open=True), help="Seconds after which it ends.")
+@click.option("--duration", type=Finite(0, min_open=True), help="Seconds after which it ends.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, one object a line: where it listens, then the audit."
 )
@@ -136,7 +148,7 @@ def _settings(options: dict[str, Any]) -> "RehearsalSettings":
             port=options["port"],
             seed=options["seed"],
             symbols=tuple(dict.fromkeys(options["symbols"])) or usual.symbols,
-            balances=dict(options["balances"]) or usual.balances,
+            balances=options["balances"] or usual.balances,
             fee=options["fee"],
             fee_coin=None if options["fee_coin"] is None else options["fee_coin"].upper(),
             slippage=options["slippage"],

@@ -181,11 +181,29 @@ def _print(plan: "Plan", *, as_json: bool) -> None:
 
     rows = [told(row) for row in plan.differences]
     if as_json:
-        print_json({"differences": rows, "not_compared": list(plan.not_compared)})
+        print_json(
+            {
+                "differences": rows,
+                "not_compared": list(plan.not_compared),
+                "all_compared": not plan.not_compared,
+                "beside": dict(plan.beside),
+            }
+        )
         return
     for row in rows:
         print_object(row, as_json=False)
         click.echo()
     for words in plan.not_compared:
-        click.echo(f"not compared: {words}", err=True)
-    click.echo(f"{len(rows)} differences" if rows else "no differences", err=True)
+        click.echo(f"not compared: {words}")
+    if plan.beside:
+        held = ", ".join(f"{amount:f} {coin}" for coin, amount in plan.beside.items())
+        click.echo(f"beside: {held}: no pair of this engine trades it", err=True)
+    click.echo(_verdict(len(rows), len(plan.not_compared)), err=True)
+
+
+def _verdict(differences: int, not_compared: int) -> str:
+    """That nothing differs is said by itself only where everything was compared."""
+    if not not_compared:
+        return f"{differences} differences" if differences else "no differences"
+    words = f"{differences} differences in what was compared" if differences else "nothing compared differs"
+    return f"{words}; {not_compared} not compared"

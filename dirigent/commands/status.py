@@ -1,5 +1,6 @@
 """The command `status`: how the engine is doing, from its heartbeat and its tables."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ _FIELDS = (
 )
 
 STALE_NAMED_MAX = 5
+SIMULATED = "simulated"
 
 
 @click.command(epilog="Example: dirigent status --json")
@@ -55,19 +57,56 @@ def status(common: Common, as_json: bool, watch: bool, healthy: bool) -> None:
 
         tell_health(common.database_path(), as_json=as_json)
         return
+    from dirigent.last_words import as_of
     from dirigent.output import print_object
     from persistence import queries
 
-    known = {**queries.status(common.database_path()), **_waiting(common.database_path())}
+    now_ms = int(time.time() * 1000)
+    known = as_of(queries.status(common.database_path(), now_ms), now_ms) | _waiting(common.database_path())
     wanted = {name: known.get(name) for name in _FIELDS}
     shown = {**wanted, **{name: value for name, value in known.items() if name not in wanted}}
     if "commands_waiting" in known:
         wanted["commands_waiting"] = known["commands_waiting"]
-    wanted["differences"] = len(known.get("differences") or ())
+    wanted["differences"] = _differences_in_words(known)
     wanted["stopped"] = "; ".join(f"{scope} {why}" for scope, why in known["stopped"].items()) or "none"
-    wanted["feeds"] = _in_words(known.get("feeds") or ())
-    wanted |= _link_in_words(known) | _books_in_words(known)
+    wanted |= _of_the_living_in_words(known)
     print_object(shown if as_json else wanted, as_json=as_json)
+    hint = (known.get("prices") or {}).get("hint")
+    if hint and not as_json:
+        click.echo(f"hint: {hint}")
+
+
+def _of_the_living_in_words(known: Mapping[str, Any]) -> dict[str, str]:
+    """What is of this moment while a process says it; marked as its last words when none does."""
+    from dirigent.last_words import marked, of_the_living
+    from dirigent.output import text
+
+    said = of_the_living(known)
+    words = {"feeds": _in_words(said.get("feeds") or ()), **_prices_in_words(said)}
+    words |= _link_in_words(said) | _books_in_words(said)
+    if known.get("last_words") and said.get("ticks_per_s") is not None:
+        words["ticks_per_s"] = text(said["ticks_per_s"])
+    return {name: told if told == SIMULATED else marked(known, told) for name, told in words.items()}
+
+
+def _differences_in_words(known: Mapping[str, Any]) -> str:
+    """How many at the last comparison, and when that was: a pair may have been stopped by another one."""
+    from dirigent.output import rfc3339
+
+    at_ms = known.get("differences_at_ms")
+    if not at_ms:
+        return "not looked for yet"
+    untold = len(known.get("not_compared") or ())
+    count = f"{len(known.get('differences') or ())}{f' and {untold} not compared' if untold else ''}"
+    return f"{count}, looked at {rfc3339(int(at_ms))}"
+
+
+def _prices_in_words(known: Mapping[str, Any]) -> dict[str, str]:
+    """Those that count as too old to enter on; nothing while none does."""
+    from dirigent.price_ages import in_words
+
+    words = in_words(known.get("prices") or {})
+    return {"prices": words} if words else {}
 
 
 def _waiting(database: Path) -> dict[str, Any]:
@@ -98,11 +137,14 @@ def _books_in_words(known: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _in_words(feeds: Sequence[Mapping[str, Any]]) -> str:
-    """How many prices come in which way, and those that do not come."""
+    """How many prices come in which way, those that do not come, and how often they had stopped."""
+    from dirigent.connection_status import stalls_in_words
+
     if not feeds:
-        return "simulated"
+        return SIMULATED
     sources = Counter(str(feed["source"]) for feed in feeds)
     stale = [str(feed["symbol"]) for feed in feeds if feed["stale"]]
     words = ", ".join(f"{count} {source}" for source, count in sorted(sources.items()))
     named = ", ".join(stale[:STALE_NAMED_MAX]) + (" ..." if len(stale) > STALE_NAMED_MAX else "")
-    return f"{words}; {len(stale)} stale: {named}" if stale else words
+    told = (words, f"{len(stale)} stale: {named}" if stale else "", stalls_in_words(feeds))
+    return "; ".join(part for part in told if part)

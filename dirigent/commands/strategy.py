@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from dirigent.commands.common import Common, Failed, Refused, common_options, json_option, pass_common
+from dirigent.commands.common import (
+    Common,
+    Failed,
+    Finite,
+    Refused,
+    common_options,
+    json_option,
+    pass_common,
+)
 from dirigent.steering.giving import confirm, give, manner_of, manner_options, require_pair
 
 _COLUMNS = ("symbol", "strategy", "params", "weight", "source", "file", "permission", "notes")
@@ -89,7 +97,7 @@ def _read(name: str, written: dict[str, str]) -> dict[str, Any]:
     "--budget",
     "budget_ms",
     metavar="MS",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     default=5.0,
     show_default=True,
     help="What it may take of a price.",

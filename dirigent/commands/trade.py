@@ -1,21 +1,14 @@
 """The command `trade`: the daemon."""
 
 import sys
-from math import isfinite
 from typing import TYPE_CHECKING
 
 import click
 
-from dirigent.commands.common import Common, Failed, Refused, common_options, pass_common
+from dirigent.commands.common import Common, Failed, Finite, Refused, common_options, pass_common
 
 if TYPE_CHECKING:
     from dirigent.configuration.settings import Settings
-
-
-def _finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not isfinite(value):
-        raise click.BadParameter(f"{value} is no number of seconds; leave the option out to run until Ctrl-C")
-    return value
 
 
 @click.command(epilog="Example: dirigent trade --duration 60")
@@ -23,9 +16,8 @@ def _finite(_context: click.Context, _parameter: click.Parameter, value: float |
     "--duration",
     "duration_s",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=_finite,
-    help="Stop after it.",
+    type=Finite(min=0, min_open=True),
+    help="Stop after it; without it it runs until Ctrl-C.",
 )
 @click.option("--ticks", metavar="N", type=click.IntRange(min=1), help="Stop after so many prices.")
 @click.option("--live", is_flag=True, help='Trade real money; the configuration must say mode = "live" too.')

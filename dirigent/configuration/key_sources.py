@@ -42,12 +42,17 @@ def of_file(path: str, names: Sequence[str]) -> dict[str, str]:
 
 def of_variables(prefix: str, names: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
     """`apiKey` from `<prefix>_API_KEY`, and so on. Raises SettingsError when none of them is set."""
-    variables = {name: f"{prefix}_{re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).upper()}" for name in names}
+    variables = {name: variable_of(prefix, name) for name in names}
     found = {name: environment[variable] for name, variable in variables.items() if environment.get(variable)}
     if not found:
         wanted = f"{variables['apiKey']} and {variables['secret']}"
         raise _problem("key_variables", prefix, "no such variable is set", f"set {wanted}")
     return {name: value.strip() for name, value in found.items()}
+
+
+def variable_of(prefix: str, name: str) -> str:
+    """`<prefix>_API_KEY` of `apiKey`."""
+    return f"{prefix}_{re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).upper()}"
 
 
 def of_keyring(service: str, names: Sequence[str]) -> dict[str, str]:

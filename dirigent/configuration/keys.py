@@ -2,17 +2,19 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from loguru import logger
 
 from dirigent.configuration import key_sources
-from dirigent.configuration.layers import CREDENTIALS, PREFIX
+from dirigent.configuration.layers import PREFIX
 from dirigent.configuration.problems import Problem, SettingsError
 from dirigent.configuration.sections import ExchangeSettings
 from dirigent.configuration.settings import Settings
 from dirigent.logging_secrets import SECRET_LENGTH_MIN, redact
+from services.exchanges.ccxt_exchange.options import CREDENTIALS
 
 PASSPHRASE = "privateKeyPassword"
 """Opens the private key file; the exchange never gets it."""
@@ -77,6 +79,21 @@ def resolve_keys(settings: Settings, environment: Mapping[str, str] | None = Non
         return None
     _warn_of_the_configuration_file(sources)
     return Keys(values, sources)
+
+
+def places_for(settings: Settings, names: Sequence[str]) -> str:
+    """Where these credentials may stand, in words: the sources that are named already, and the others."""
+    exchange = settings.exchange
+    prefix = exchange.key_variables
+    variables = " and ".join(f"${key_sources.variable_of(prefix or 'PREFIX', name)}" for name in names)
+    places = [
+        f"exchange.key_file{f' ({exchange.key_file})' if exchange.key_file else ''}",
+        f"keyring{f' ({exchange.keyring})' if exchange.keyring else ''}",
+        f"{variables} with key_variables" + ("" if prefix else ' = "PREFIX"'),
+    ]
+    if "secret" in names:
+        places.append("a private key as private_key_file")
+    return f"{', '.join(places[:-1])} or {places[-1]}"
 
 
 def _sources(exchange: ExchangeSettings, environment: Mapping[str, str]) -> Iterator[_Source]:
@@ -151,9 +168,13 @@ def _register(value: str) -> None:
 def _warn_of_the_configuration_file(sources: Mapping[str, str]) -> None:
     inside = [name for name, source in sources.items() if source == CONFIGURATION]
     if inside:
-        logger.bind(event="keys_in_configuration", names=", ".join(inside), remedy=REMEDY).warning(
-            "keys_in_configuration"
-        )
+        warn_once(", ".join(inside))
+
+
+@cache
+def warn_once(names: str) -> None:
+    """Keys are resolved more than once by a start; a process says once that they stand where all can read them."""
+    logger.bind(event="keys_in_configuration", names=names, remedy=REMEDY).warning("keys_in_configuration")
 
 
 REMEDY = (

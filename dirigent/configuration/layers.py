@@ -14,23 +14,10 @@ from pydantic.fields import FieldInfo
 from dirigent.configuration.problems import Problem, SettingsError
 from dirigent.configuration.strategy_files import with_anchored_strategies
 from dirigent.logging_secrets import MASK, is_secret_key
+from services.exchanges.ccxt_exchange.options import CREDENTIALS
 
 PREFIX = "DIRIGENT_"
 KeyPath = tuple[str | int, ...]
-
-CREDENTIALS = (
-    "apiKey",
-    "secret",
-    "uid",
-    "accountId",
-    "login",
-    "password",
-    "walletAddress",
-    "privateKey",
-    "token",
-    "twofa",
-)
-"""Options whose case matters to ccxt and cannot be told from an upper-case variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +144,7 @@ def _name(path: Sequence[str]) -> str:
 
 
 def _free_key(part: str) -> str:
+    """The case of a credential's name matters to ccxt, and an upper-case variable does not tell it."""
     return next((name for name in CREDENTIALS if name.lower() == part.lower()), part)
 
 

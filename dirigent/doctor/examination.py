@@ -12,14 +12,16 @@ from dirigent.configuration.settings import Settings
 from dirigent.doctor import permissions
 from dirigent.doctor.findings import Findings, Verdict
 from dirigent.doctor.markets import examine_market
+from dirigent.doctor.order_reports import note_order_reports
 from dirigent.venues import Refused
 from fsm.values import quote_of
 from services.clocks import SystemClock
 from services.exchanges.ccxt_exchange.account import CcxtAccount
 from services.exchanges.ccxt_exchange.capabilities import Capabilities
-from services.exchanges.ccxt_exchange.client import BadOptions, Clients, open_clients
+from services.exchanges.ccxt_exchange.client import Clients, open_clients
 from services.exchanges.ccxt_exchange.feeds import Feeds
 from services.exchanges.ccxt_exchange.library import UnknownExchange
+from services.exchanges.ccxt_exchange.options import BadOptions
 from services.exchanges.ccxt_exchange.questions import NotThere
 from services.messages import QueryFailed
 
@@ -49,11 +51,14 @@ async def examine_exchange(settings: Settings) -> Findings:
         findings.note("reachable", Verdict.OK, f"{len(clients.queries.markets)} markets")
         _note_capabilities(findings, clients.capabilities, settings)
         await _note_times(findings, clients, settings)
+        missing: list[str] = []
         if keys is not None:
-            _note_missing_keys(findings, clients)
+            missing = _note_missing_keys(findings, clients)
+        if keys is not None and not missing:
             await _note_permissions(findings, clients)
             await _note_balance(findings, clients, settings)
-        prices = await _note_streams(findings, clients, settings)
+        prices = await _note_prices(findings, clients, settings)
+        await note_order_reports(findings, clients, settings, _why_not_tried(keys, missing))
         await _note_markets(findings, clients, settings, prices)
     finally:
         await clients.close()
@@ -76,14 +81,22 @@ def _note_keys(findings: Findings, settings: Settings, keys: Keys | None) -> Non
         findings.note("keys", Verdict.OK, found)
 
 
-def _note_missing_keys(findings: Findings, clients: Clients) -> None:
+def _note_missing_keys(findings: Findings, clients: Clients) -> list[str]:
     demanded = clients.queries.requiredCredentials
     missing = [
         name for name, is_needed in demanded.items() if is_needed and not getattr(clients.queries, name)
     ]
     if missing:
         words = f"{clients.exchange_id} demands {', '.join(missing)} too"
-        findings.note("missing keys", Verdict.FAULT, words, "put them where the other keys are")
+        verdict = Verdict.FAULT if findings.mode == "live" else Verdict.WARNING
+        findings.note("missing keys", verdict, words, "put them where the other keys are")
+    return missing
+
+
+def _why_not_tried(keys: Keys | None, missing: list[str]) -> str:
+    if keys is None:
+        return "it needs keys, and none are named"
+    return f"the keys lack {', '.join(missing)}" if missing else ""
 
 
 def _note_capabilities(findings: Findings, row: Capabilities, settings: Settings) -> None:
@@ -117,6 +130,11 @@ async def _note_times(findings: Findings, clients: Clients, settings: Settings) 
     """Round trips of a small question; the clock from the middle of each, where the question is the time."""
     queries = clients.queries
     tells_time = queries.has.get("fetchTime") is True
+    listed = [pair.symbol for pair in settings.pairs if pair.symbol in queries.markets]
+    if not (tells_time or listed):
+        words = "not asked: the exchange does not tell its time, and none of the configured markets is listed"
+        findings.note("latency", Verdict.UNTOLD, words)
+        return
     trips_ms: list[float] = []
     skews_ms: list[float] = []
     try:
@@ -125,7 +143,7 @@ async def _note_times(findings: Findings, clients: Clients, settings: Settings) 
             if tells_time:
                 answer = await clients.questions.ask("time", queries.fetch_time, wants=(dict, list))
             else:
-                answer = await clients.questions.ask("price", queries.fetch_ticker, settings.pairs[0].symbol)
+                answer = await clients.questions.ask("price", queries.fetch_ticker, listed[0])
             trip_ms = (time.monotonic() - asked_s) * 1000
             trips_ms.append(trip_ms)
             if tells_time and answer is not None:
@@ -198,23 +216,26 @@ def _bare(error: Exception, asked: str) -> str:
 
 
 async def _note_balance(findings: Findings, clients: Clients, settings: Settings) -> None:
+    """Of the one currency that all pairs of an engine are quoted in."""
     quote = quote_of(settings.pairs[0].symbol)
+    is_live = settings.mode == "live"
     try:
         balances = await CcxtAccount(clients).fetch_balance()
     except QueryFailed as error:
         remedy = "check that the keys are this exchange's, and that they may read the account"
-        findings.note("balance", Verdict.FAULT, _bare(error, "balance"), remedy)
+        verdict = Verdict.FAULT if is_live else Verdict.WARNING
+        findings.note("balance", verdict, _bare(error, "balance"), remedy)
         return
     free = balances[quote].free if quote in balances else Decimal(0)
     needed = min(pair.deal_quota for pair in settings.pairs)
     words = f"{free:f} {quote} free, the smallest deal takes {needed:f}"
-    enough = free >= needed or settings.mode != "live"
+    enough = free >= needed or not is_live
     findings.note(
         "balance", Verdict.OK if enough else Verdict.WARNING, words, "" if enough else f"deposit {quote}"
     )
 
 
-async def _note_streams(findings: Findings, clients: Clients, settings: Settings) -> dict[str, Decimal]:
+async def _note_prices(findings: Findings, clients: Clients, settings: Settings) -> dict[str, Decimal]:
     """Waits for the first price of each pair, as the engine will; returns those that came."""
     feeds = Feeds(clients.market_data, SystemClock(), stale_after_s=float(settings.risk.stale_after_s))
     listed = [pair.symbol for pair in settings.pairs if pair.symbol in clients.queries.markets]
@@ -233,8 +254,6 @@ async def _note_streams(findings: Findings, clients: Clients, settings: Settings
     elif listed:
         ways = ", ".join(sorted(set(sources.values())))
         findings.note("prices", Verdict.OK, f"{len(prices)} pairs by {ways}, the last after {took_s:.1f} s")
-    orders = "streamed" if clients.capabilities.order_stream else "asked for: there is no stream of them"
-    findings.note("order reports", Verdict.OK, orders)
     return prices
 
 

@@ -13,7 +13,7 @@ class Verdict(StrEnum):
     WARNING = "warning"
     """It works, and a person should know."""
     FAULT = "fault"
-    """As it is, the engine does not trade."""
+    """As it is, the engine does not trade, or not in the way that is configured."""
 
 
 @dataclass(frozen=True, slots=True)

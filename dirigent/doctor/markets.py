@@ -21,6 +21,8 @@ def examine_market(
             "price_step": rules.price_step,
             "amount_min": rules.amount_min,
             "cost_min": rules.cost_min,
+            "price_min": rules.price_min,
+            "price_max": rules.price_max,
             "deal_quota": pair.deal_quota,
             "price": price,
             **extra,

@@ -115,6 +115,8 @@ def _flag_layer(flags: Iterable[str]) -> Layer:
             )
         if not equals:
             raise SettingsError([Problem(FLAGS, name, "", "no value", f"write {name}=VALUE")])
+        if name in values:
+            raise SettingsError([Problem(FLAGS, name, written, "given twice", "give each fault once")])
         try:
             values[name] = tomllib.loads(f"value = {written}")["value"]
         except tomllib.TOMLDecodeError:

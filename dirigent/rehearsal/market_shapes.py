@@ -6,7 +6,6 @@ from dirigent.rehearsal.markets import Level, Markets
 from dirigent.rehearsal.order_checks import (
     AMOUNT_MAX,
     OPEN_ORDERS_MAX,
-    PRICE_MAX,
     PRICE_MULTIPLIER_DOWN,
     PRICE_MULTIPLIER_UP,
 )
@@ -52,8 +51,8 @@ def _filters(rules: MarketRules) -> list[Json]:
     return [
         {
             "filterType": "PRICE_FILTER",
-            "minPrice": number(rules.price_step),
-            "maxPrice": number(PRICE_MAX),
+            "minPrice": number(rules.price_min),
+            "maxPrice": number(ZERO if rules.price_max is None else rules.price_max),
             "tickSize": number(rules.price_step),
         },
         {"filterType": "LOT_SIZE", **lots, "stepSize": number(rules.amount_step)},

@@ -15,6 +15,7 @@ PRICE_MULTIPLIER_UP = Decimal(5)
 PRICE_MULTIPLIER_DOWN = Decimal("0.2")
 AMOUNT_MAX = Decimal(10) ** 9
 PRICE_MAX = Decimal(10) ** 9
+"""Of a market that names none."""
 
 
 def check_filters(new: NewOrder, rules: MarketRules, point: PricePoint, market_price: Decimal) -> None:
@@ -22,7 +23,9 @@ def check_filters(new: NewOrder, rules: MarketRules, point: PricePoint, market_p
     price = market_price
     if new.price is not None:
         price = new.price
-        if not 0 < price <= PRICE_MAX or not is_multiple(price, rules.price_step):
+        highest = PRICE_MAX if rules.price_max is None else rules.price_max
+        is_between = 0 < price <= highest and price >= rules.price_min
+        if not is_between or not is_multiple(price, rules.price_step):
             raise filter_failure("PRICE_FILTER")
         low, high = multiply(point.last, PRICE_MULTIPLIER_DOWN), multiply(point.last, PRICE_MULTIPLIER_UP)
         if not low <= price <= high:

@@ -63,6 +63,12 @@ def _say_where(server: Rehearsal, as_json: bool) -> None:
         print_json_line({"url": server.url, "port": server.port, "options": server.ccxt_options()})
     else:
         click.echo(f"listening on {server.url}; put this into dirigent.toml:\n\n{section(server)}")
+        if server.listens_everywhere:
+            click.echo(
+                f"It listens on every address of this machine. Should {server.host} be none that the engine's"
+                f" machine reaches, put another there; on this machine itself 127.0.0.1 serves.",
+                err=True,
+            )
         click.echo("Ctrl-C ends it and prints the audit.", err=True)
     sys.stdout.flush()
 

@@ -9,6 +9,7 @@ from dirigent.rehearsal.audit import audit
 from dirigent.rehearsal.connection import Connection
 from dirigent.rehearsal.control import Control
 from dirigent.rehearsal.faults import Fault
+from dirigent.rehearsal.own_address import is_every_address, reachable_host
 from dirigent.rehearsal.rest import Rest
 from dirigent.rehearsal.settings import RehearsalSettings
 from dirigent.rehearsal.streams import Streams
@@ -23,7 +24,9 @@ class Rehearsal:
 
     def __init__(self, settings: RehearsalSettings | None = None) -> None:
         self.settings = settings or RehearsalSettings()
-        self.port = self.settings.port
+        self.host, self.port = self.settings.host, self.settings.port
+        """Where clients find it."""
+        self.listens_everywhere = False
         self.venue = Venue(self.settings)
         self._rest = Rest(self.venue)
         self._streams = Streams(self.venue, self._rest)
@@ -41,7 +44,10 @@ class Rehearsal:
         except BaseException:
             await self._runner.cleanup()
             raise
-        self.port = self._runner.addresses[0][1]
+        bound_to, self.port = self._runner.addresses[0][:2]
+        self.listens_everywhere = is_every_address(bound_to)
+        if self.listens_everywhere:
+            self.host = reachable_host(bound_to)
         self._tasks.append(asyncio.create_task(self._streams.each_second()))
         if self.settings.state is not None:
             self._tasks.append(asyncio.create_task(self.venue.save_each_second()))
@@ -67,7 +73,7 @@ class Rehearsal:
 
     @property
     def address(self) -> str:
-        host = self.settings.host
+        host = self.host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     @property

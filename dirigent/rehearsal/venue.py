@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 from loguru import logger
@@ -56,9 +57,12 @@ class Venue:
         """The market's next price, out of the seed."""
         self._move(self.markets.next_point(symbol))
 
-    def move_to(self, symbol: str, last: Decimal) -> None:
-        """Puts a market where somebody wants it; from there its own walk goes on where it was."""
-        self._move(self.markets.point_at(symbol, last))
+    def move_to(self, symbol: str, last: Decimal, volume: Decimal | None = None) -> None:
+        """Puts a market where somebody wants it; from there its own walk goes on where it was.
+
+        `volume` is what can be traded there before the next price; None is any amount.
+        """
+        self._move(replace(self.markets.point_at(symbol, last), volume=volume))
 
     def made_up_id(self) -> str:
         return secrets.token_hex(11)

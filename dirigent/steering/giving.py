@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dirigent.commands.common import Common, Failed, Refused
+from dirigent.commands.common import Common, Failed, Finite, Refused
 
 WAIT_S = 5.0
 """How long the answer of a running engine is awaited."""
@@ -41,7 +41,7 @@ def manner_options(*, money: bool, life_s: float | None = None) -> Callable[[Com
                 "--expires",
                 "life_s",
                 metavar="SECONDS",
-                type=click.FloatRange(min=0, min_open=True, max=1e9),
+                type=Finite(min=0, min_open=True, max=1e9),
                 default=life_s,
                 help=f"After it the engine no longer does it. Default: {'never' if life_s is None else f'{life_s:g}'}.",
             ),

@@ -29,6 +29,8 @@ _WORTH = {
 """One coin in US dollars, roughly."""
 
 _PRICE_DIGITS = 6
+_PRICE_STEPS_MAX = 10**9
+"""Some thousand times the present price, as Binance has it for many coins."""
 _AMOUNT_STEP_WORTH = Decimal("0.5")
 
 
@@ -53,6 +55,8 @@ def listing(symbol: str) -> Listing:
         price_step=price_step,
         amount_min=amount_step,
         cost_min=(5 / quote).quantize(cost_step),
+        price_min=price_step,
+        price_max=price_step * _PRICE_STEPS_MAX,
     )
     return Listing((base / quote).quantize(price_step), rules)
 

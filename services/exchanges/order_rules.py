@@ -41,6 +41,10 @@ def _price_of(request: OrderRequest, rules: MarketRules, market_price: Decimal |
     if request.price is None:
         raise OrderRefused("a limit order needs a price, and none was given")
     _refuse_off_step("price", request, request.price, rules.price_step)
+    if request.price < rules.price_min:
+        raise OrderRefused(f"price {request.price} of {request.symbol} is below price_min {rules.price_min}")
+    if rules.price_max is not None and request.price > rules.price_max:
+        raise OrderRefused(f"price {request.price} of {request.symbol} is above price_max {rules.price_max}")
     return request.price
 
 

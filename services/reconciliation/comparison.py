@@ -7,7 +7,7 @@ from fsm.order import PLANNED, SUBMITTING
 from fsm.records import OrderRecord
 from fsm.values import MONEY, base_of, quote_of
 from services.messages import OrderReport
-from services.reconciliation.currency_differences import holding_row, quote_row, rows_of_other_coins
+from services.reconciliation.currency_differences import coins_beside, holding_row, quote_row
 from services.reconciliation.currency_sums import (
     base_coins,
     coin_surplus,
@@ -90,8 +90,8 @@ def compare(beliefs: Beliefs, account: Account) -> Plan:
         still[quote] = MONEY.subtract(total_of(account, quote), earned_in(beliefs, quote))
         if (row := quote_row(quote, beliefs, account)) is not None:
             rows.append(row)
-    rows += rows_of_other_coins(beliefs, account)
-    return Plan(tuple(rows), tuple(untold), still, account.asked_at_ms)
+    beside = coins_beside(beliefs, account)
+    return Plan(tuple(rows), tuple(untold), still, account.asked_at_ms, beside)
 
 
 def _own_rows(beliefs: Beliefs, account: Account) -> list[Difference]:

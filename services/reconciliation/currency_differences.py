@@ -1,5 +1,7 @@
 """The rows of currencies: coins that are missing or not ours, and a quote balance that no trade explains."""
 
+from decimal import Decimal
+
 from fsm.values import MONEY, ZERO, base_of
 from services.reconciliation.currency_sums import (
     base_coins,
@@ -60,20 +62,14 @@ def quote_row(quote: str, beliefs: Beliefs, account: Account) -> Difference | No
     )
 
 
-def rows_of_other_coins(beliefs: Beliefs, account: Account) -> list[Difference]:
-    """Everything in the account that is neither base nor quote of a pair."""
+def coins_beside(beliefs: Beliefs, account: Account) -> dict[str, Decimal]:
+    """What the account holds that is neither base nor quote of a pair, such as a coin that pays fees.
+
+    The engine answers for none of it, so there is nothing to differ from.
+    """
     ours = {*base_coins(beliefs), *quote_currencies(beliefs)}
-    return [
-        Difference(
-            Kind.HOLDING_FOREIGN,
-            currency,
-            (),
-            believes="nothing",
-            says=f"{balance.total:f} {currency}",
-            evidence="no pair of this engine trades it",
-            proposal="nothing: it is not ours",
-            settlement=Settlement.REPORTED,
-        )
+    return {
+        currency: balance.total
         for currency, balance in account.balances.items()
         if currency not in ours and balance.total
-    ]
+    }

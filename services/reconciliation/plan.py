@@ -112,6 +112,8 @@ class Plan:
     still_quotes: Mapping[str, Decimal] = field(default_factory=dict)
     """By quote currency that nothing is moving in: what the account holds beyond what the positions earned."""
     asked_at_ms: int | None = None
+    beside: Mapping[str, Decimal] = field(default_factory=dict)
+    """By coin that is nobody's: what the account holds of it. Told, and no difference."""
 
     def settled_by(self, settlement: Settlement) -> list[Difference]:
         return [row for row in self.differences if row.settlement is settlement]

@@ -97,6 +97,7 @@ class Reconciler:
             again = await self.look()
             seen = {row.identity for row in plan.differences}
             plan = replace(again, differences=tuple(row for row in again.differences if row.identity in seen))
+            self.last_plan = plan  # before it stops anything: people are told of both together
             await self.apply(plan)
         await self._keep_baselines(plan)
         self._tell(plan)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ def document(*arguments: str | Path) -> Any:
     return json.loads(result.stdout)
 
 
-def spawn(*arguments: str | Path, directory: Path) -> subprocess.CompletedProcess[str]:
+def spawn(
+    *arguments: str | Path, directory: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=directory,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **(environment or {})},
         capture_output=True,
         text=True,
         timeout=60,

@@ -2,12 +2,15 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 import click
 import pytest
 
-from dirigent.command_line import _COMMANDS, main
+from dirigent.command_line import _COMMANDS, CUSTOMARY, main
 from dirigent.commands.common import DEFAULT_FILE, Common
 from dirigent.configuration.settings import DEFAULT_FILE as SETTINGS_DEFAULT_FILE
 from tests.command_line.running import COMMAND, ROOT, invoke, spawn
@@ -64,6 +67,66 @@ def test_a_misspelt_command_is_refused_with_the_nearest() -> None:
     result = invoke("statsu")
     assert result.exit_code == 2
     assert "did you mean 'status'?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("run", "trade"), ("start", "trade"), ("traed", "trade"), ("stop", "halt"), ("backtest", "replay")],
+)
+def test_a_customary_name_of_a_command_is_refused_with_ours(name: str, meant: str) -> None:
+    result = invoke(name)
+    assert result.exit_code == 2
+    assert f"did you mean '{meant}'?" in result.output
+
+
+def test_every_customary_name_stands_for_a_command_and_is_none() -> None:
+    assert set(CUSTOMARY.values()) <= set(_COMMANDS)
+    assert not set(CUSTOMARY) & set(_COMMANDS)
+
+
+def _parameters(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Parameter]]:
+    """Of every command, those below a command included."""
+    for parameter in group.params:
+        yield " ".join((*path, parameter.opts[0])), parameter
+    if isinstance(group, click.Group):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            below = group.get_command(context, name)
+            assert below is not None
+            yield from _parameters(below, (*path, name))
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "NaN", "1e999", "Infinity"])
+def test_no_option_takes_a_number_that_is_none(text: str) -> None:
+    """Whatever an option makes of it, it is no number: nan compares as false with any bound."""
+    asked = 0
+    for name, parameter in _parameters(main):
+        context = click.Context(click.Command(name))
+        values = (f"USDT={text}", text)  # of `--balance COIN=AMOUNT`, and of a number by itself
+        for value in values:
+            given: object = [value] * parameter.nargs if parameter.nargs > 1 else value
+            try:
+                taken = parameter.process_value(context, (given,) if parameter.multiple else given)
+            except click.UsageError:
+                asked += 1
+                continue
+            for one in _flat(taken):
+                assert _is_number_or_none_at_all(one), f"{name} takes {value!r}"
+    assert asked > 10, "options with numbers were found"
+
+
+def _is_number_or_none_at_all(value: object) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return not isinstance(value, float) or isfinite(value)
+
+
+def _flat(value: object) -> Iterator[object]:
+    if isinstance(value, tuple | list):
+        for one in value:
+            yield from _flat(one)
+    else:
+        yield value
 
 
 @pytest.mark.parametrize(

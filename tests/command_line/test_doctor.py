@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,12 @@ import pytest
 from click.testing import Result
 
 from dirigent.configuration.sample import literal
-from dirigent.doctor.permissions import READERS, Permissions, UnreadableAnswer, read, told
+from dirigent.doctor import examination
 from dirigent.logging_secrets import forget_secrets
 from dirigent.rehearsal.chaos import Chaos
 from dirigent.rehearsal.server import Rehearsal
 from dirigent.rehearsal.settings import RehearsalSettings
+from services.exchanges.ccxt_exchange.client import Clients, open_clients
 from tests.command_line.running import document, invoke, spawn
 
 PAIR = '[[pairs]]\nsymbol = "BTC/USDT"\nstop_loss = "0.02"\n'
@@ -90,6 +93,8 @@ async def test_an_exchange_that_can_be_traded_on_is_told_whole(tmp_path: Path) -
     assert market["symbol"] == "BTC/USDT"
     assert float(market["amount_step"]) > 0
     assert float(market["cost_min"]) > 0
+    assert 0 < float(market["price_min"]) < float(market["price"]) < float(market["price_max"])
+    assert all(name in said.stdout for name in ("amount_min", "cost_min", "price_min", "price_max"))
     assert (market["maker"], market["taker"]) == ("0.001", "0.001")
     assert "stream" in check(found, "prices")["found"]
     assert said.exit_code == 0
@@ -132,7 +137,8 @@ async def test_keys_that_the_exchange_refuses_are_a_fault(tmp_path: Path) -> Non
             'apiKey = "fake-key-of-nobody"\nsecret = "fake-secret-of-nobody"\n'
         )
         found = await report(file, exit_code=1)
-    assert check(found, "balance")["verdict"] == "fault"
+    assert check(found, "balance")["verdict"] == check(found, "order reports")["verdict"] == "fault"
+    assert "AuthenticationError" in check(found, "order reports")["found"], "it was tried"
     for name in ("balance", "key permissions"):
         assert check(found, name)["found"].startswith("AuthenticationError"), "said once what it is about"
     assert found["can_trade"] is False
@@ -145,6 +151,7 @@ async def test_a_credential_that_is_not_there_is_named(tmp_path: Path) -> None:
         (tmp_path / "keys.toml").write_text('apiKey = "fake-key-of-nobody"\n')
         found = await report(file, exit_code=1)
     assert "demands secret" in check(found, "missing keys")["found"]
+    _was_not_tried(found, "secret")
 
 
 async def test_markets_that_are_not_listed_and_deals_that_are_too_small_are_faults(tmp_path: Path) -> None:
@@ -177,9 +184,79 @@ async def test_without_keys_live_trading_is_a_fault_and_a_dry_run_is_not(tmp_pat
         live.write_text(text)
         found = await report(live, exit_code=1)
         assert check(found, "keys")["verdict"] == "fault"
+        _was_not_tried(found, "keys")
         live.write_text(text.replace('mode = "live"', 'mode = "paper"'))
         found = await report(live)
     assert check(found, "keys")["verdict"] == "ok"
+    _was_not_tried(found, "on paper")
+
+
+def _was_not_tried(found: dict[str, Any], why: str) -> None:
+    one = check(found, "order reports")
+    assert one["verdict"] == "untold"
+    assert "not tried" in one["found"]
+    assert why in one["found"]
+
+
+async def test_keys_that_a_dry_run_does_not_need_may_be_incomplete(tmp_path: Path) -> None:
+    async with Rehearsal(SETTINGS) as server:
+        file = configured(tmp_path, server, mode="paper")
+        (tmp_path / "keys.toml").write_text('apiKey = "fake-key-of-nobody"\n')
+        found = await report(file)
+    assert check(found, "missing keys")["verdict"] == "warning"
+    _was_not_tried(found, "on paper")
+
+
+@pytest.mark.parametrize("is_refused", [True, False], ids=["refused", "silent"])
+async def test_a_stream_of_orders_that_cannot_be_had_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_refused: bool
+) -> None:
+    """Nobody listens at its address; or something does that takes the connection and never says a word."""
+    monkeypatch.setattr("dirigent.doctor.order_reports.SUBSCRIBED_WITHIN_S", 2.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        if is_refused:
+            silent.close()
+        async with Rehearsal(SETTINGS) as server:
+            file = configured(tmp_path, server)
+            here = server.ccxt_options()["urls"]["api"]["ws"]["ws-api"]["spot"]
+            file.write_text(file.read_text().replace(here, f"ws://127.0.0.1:{port}/ws-api/v3"))
+            began_s = time.monotonic()
+            said = await examined(file, "--json")
+            assert time.monotonic() - began_s < 10
+        found = json.loads(said.stdout)
+        assert said.exit_code == 1
+        assert said.stderr == "", "what was tried is told as findings"
+    one = check(found, "order reports")
+    assert one["verdict"] == "fault"
+    assert "not streamed" in one["found"]
+    assert "asks for them instead" in one["found"], "what the engine would do"
+    assert one["remedy"]
+    assert check(found, "balance")["verdict"] == "ok"
+
+
+async def test_a_symbol_that_is_not_listed_says_nothing_of_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an exchange that does not tell its time, the round trip is that of a price: of a market that there is."""
+    pairs = f'[[pairs]]\nsymbol = "NONE/USDT"\n{PAIR}'
+
+    async def opened(*arguments: Any) -> Clients:
+        clients = await open_clients(*arguments)
+        clients.queries.has["fetchTime"] = False
+        return clients
+
+    monkeypatch.setattr(examination, "open_clients", opened)
+    async with Rehearsal(SETTINGS) as server:
+        file = configured(tmp_path, server, pairs=pairs)
+        found = await report(file, exit_code=1)
+        assert check(found, "latency")["verdict"] == "ok"
+        assert check(found, "clock")["verdict"] == "untold"
+        assert [one["name"] for one in found["checks"] if one["verdict"] == "fault"] == ["market NONE/USDT"]
+        file.write_text(file.read_text().replace(PAIR, ""))
+        found = await report(file, exit_code=1)
+    assert check(found, "latency")["verdict"] == "untold"
+    assert [one["name"] for one in found["checks"] if one["verdict"] == "fault"] == ["market NONE/USDT"]
 
 
 def test_the_paper_exchange_is_told_from_its_configuration(tmp_path: Path) -> None:
@@ -209,61 +286,3 @@ def test_an_unknown_exchange_and_keys_that_others_can_read_are_refused(tmp_path:
     open_to_all = spawn("-c", tmp_path / "two.toml", "doctor", directory=tmp_path)
     assert open_to_all.returncode == 2
     assert "chmod 600" in open_to_all.stderr
-
-
-TOLD: dict[str, tuple[dict[str, Any], Permissions]] = {
-    "binance": (
-        {
-            "ipRestrict": False,
-            "enableWithdrawals": True,
-            "enableSpotAndMarginTrading": True,
-            "enableReading": True,
-        },
-        Permissions(True, True, False),
-    ),
-    "bybit": (
-        {
-            "retCode": 0,
-            "result": {
-                "readOnly": 0,
-                "permissions": {"Spot": ["SpotTrade"], "Wallet": ["AccountTransfer", "Withdraw"]},
-                "ips": ["*"],
-            },
-        },
-        Permissions(True, True, False),
-    ),
-    "okx": (
-        {"code": "0", "data": [{"perm": "read_only,trade", "ip": "192.0.2.7"}]},
-        Permissions(False, True, True),
-    ),
-    "kucoin": (
-        {"code": "200000", "data": {"permission": "General,Spot,Withdrawal", "ipWhitelist": ""}},
-        Permissions(True, True, False),
-    ),
-    "coinbase": (
-        {"can_view": True, "can_trade": False, "can_transfer": False},
-        Permissions(False, False, None),
-    ),
-    "kraken": (
-        {"error": [], "result": {"permissions": ["query-funds", "withdraw-funds"]}},
-        Permissions(True, None, None),
-    ),
-}
-
-
-@pytest.mark.parametrize("exchange_id", sorted(READERS))
-def test_each_exchange_s_word_on_a_key_is_read(exchange_id: str) -> None:
-    answer, expected = TOLD[exchange_id]
-    assert read(exchange_id, answer) == expected
-
-
-@pytest.mark.parametrize("exchange_id", sorted(READERS))
-def test_an_answer_in_another_form_is_untold_and_not_guessed(exchange_id: str) -> None:
-    answers: tuple[object, ...] = ({}, [], None, {"result": None, "data": []})
-    for answer in answers:
-        with pytest.raises(UnreadableAnswer):
-            read(exchange_id, answer)
-
-
-def test_permissions_are_told_with_what_is_not_known() -> None:
-    assert told(Permissions(True, None, False)) == "trades: not told, withdraws: yes, bound to addresses: no"

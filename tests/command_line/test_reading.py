@@ -121,7 +121,7 @@ def test_status_is_one_object_with_the_promised_fields(database: Path) -> None:
         "positions_by_state": {"closed": 1, "open": 1},
         "orders_by_state": {"filled": 1, "working": 1},
         "ticks": 600,
-        "ticks_per_s": 10.0,
+        "ticks_per_s": None,
         "tick_ms_p50": 0.02,
         "tick_ms_p99": None,
         "equity": "10000.90",

@@ -11,6 +11,11 @@ import pytest
 
 from dirigent.configuration.settings import load_settings
 from dirigent.settling import Session, session
+from fsm.commit import CommitBatch, JournalEntry
+from fsm.order import ORDER
+from fsm.position import POSITION
+from fsm.records import OrderRecord, PositionRecord, Record, changes_between
+from fsm.table import Table
 from persistence.store import SqliteStore
 from services.messages import OrderRequest
 from tests.command_line.running import document, invoke
@@ -66,7 +71,72 @@ def test_books_that_agree_have_no_differences() -> None:
     order_by_hand()
     result = invoke("reconcile", "--plan")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no differences\n")
-    assert document("reconcile", "--plan", "--json") == {"differences": [], "not_compared": []}
+    assert document("reconcile", "--plan", "--json") == {
+        "differences": [],
+        "not_compared": [],
+        "all_compared": True,
+        "beside": {},
+    }
+
+
+def test_what_could_not_be_compared_is_not_said_to_agree() -> None:
+    """Killed while an order was being sent: of its coins nothing can be said before it was looked up."""
+    order_by_hand()
+
+    with SqliteStore.open(load_settings(["dirigent.toml"]).database) as store:
+        send_and_die(store)
+    result = invoke("reconcile", "--plan")
+    assert result.exit_code == 0, result.output
+    assert "not compared: holding of BTC: BTC/USDT in motion" in result.stdout
+    assert "no differences" not in result.output
+    assert result.stderr.splitlines()[-1] == "nothing compared differs; 2 not compared"
+    found = document("reconcile", "--plan", "--json")
+    assert (found["differences"], found["all_compared"], len(found["not_compared"])) == ([], False, 2)
+
+
+def send_and_die(store: SqliteStore) -> None:
+    """An order that is on disk as being sent, as a kill leaves it."""
+    position = PositionRecord("ordering", id=f"{store.load().tag}p000001", symbol="BTC/USDT", version=1)
+    order = OrderRecord(
+        "submitting",
+        client_order_id=f"{position.id}e0001",
+        position_id=position.id,
+        symbol="BTC/USDT",
+        leg="entry",
+        side="buy",
+        type="market",
+        amount=Decimal("0.01"),
+        version=1,
+    )
+    batch = CommitBatch()
+    births: tuple[tuple[Record, str, str, Table], ...] = (
+        (position, "entry_planned", "signalled", POSITION),
+        (order, "order_submitted", "planned", ORDER),
+    )
+    for record, event, source, table in births:
+        subject = (record.machine, record.subject_id)
+        changes = changes_between(None, record)
+        batch.records[subject] = (record, 0)
+        batch.journal.append(
+            JournalEntry(1, *subject, 1, event, source, record.state, "moved", (), changes, table.hash)
+        )
+    store.commit(batch)
+
+
+def test_a_coin_that_is_nobody_s_is_told_beside_and_is_no_difference() -> None:
+    """Such as the one that pays the fees."""
+    Path("dirigent.toml").write_text(
+        CONFIGURATION.replace("[paper]", '[paper]\nbalances = { USDT = "10000", BNB = "3" }'),
+        encoding="utf-8",
+    )
+    order_by_hand()
+    told = invoke("reconcile", "--plan")
+    assert told.stderr.splitlines() == ["beside: 3 BNB: no pair of this engine trades it", "no differences"]
+    found = document("reconcile", "--plan", "--json")
+    assert (found["differences"], found["beside"]) == ([], {"BNB": "3"})
+    result = invoke("reconcile", "--adopt", "BNB", "--yes")
+    assert result.exit_code == 2
+    assert "no pair of this engine trades BNB; add one" in result.stderr
 
 
 def test_a_foreign_holding_is_told_adopted_and_sold() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fsm.commit import CommitBatch
 from fsm.pair import PAIR
 from persistence.store import SqliteStore
 from tests.command_line.running import invoke, spawn
@@ -70,8 +71,8 @@ def test_check_names_a_missing_file() -> None:
 
 
 def test_check_refuses_a_database_that_was_made_for_something_else(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path / "live.sqlite", mode="live", exchange="kraken"):
-        pass
+    with SqliteStore.open(tmp_path / "live.sqlite", mode="live", exchange="kraken") as store:
+        store.commit(CommitBatch(facts={"something": "happened"}))
     result = invoke("check", "--db", tmp_path / "live.sqlite")
     assert result.exit_code == 2
     assert "was made for mode 'live', configured is 'paper'" in result.stderr

@@ -21,7 +21,7 @@ _ROW = re.compile(r"^\| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 _REFUSING = {
     "persistence": ("lock", "files", "creation", "open_mark", "loading", "schema", "epoch", "store"),
     "dirigent": ("venues", "steering/commanded_pairs", "daemon"),
-    "services/exchanges/ccxt_exchange": ("capabilities", "library", "client"),
+    "services/exchanges/ccxt_exchange": ("capabilities", "library", "options"),
 }
 """What a start goes through before it trades."""
 _EXCEPTIONS = {

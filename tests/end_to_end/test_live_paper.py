@@ -135,6 +135,24 @@ async def test_an_exchange_that_cannot_be_reached_is_a_failure_that_may_pass(tmp
     assert files_in(tmp_path) == []
 
 
+def test_a_start_that_never_reached_its_exchange_claims_no_database(tmp_path: Path) -> None:
+    urls = literal({"api": {"public": "http://127.0.0.1:1/api/v3"}})
+    keys = 'options = { apiKey = "fake-key", secret = "fake-secret", urls = ' + urls + " }"
+    unreachable = f'mode = "live"\n[exchange]\nid = "binance"\n{keys}\n'
+    place = Place.make(tmp_path, unreachable + '[[pairs]]\nsymbol = "BTC/USDT"\nstrategy = "sma_cross"\n')
+    failed = place.run("trade", "--live")
+    assert (failed.returncode, "cannot be reached" in failed.stderr) == (1, True), failed.stderr
+    unreachable_live = (tmp_path / "dirigent.toml").read_text()
+    place.configure('mode = "paper"\n')
+    for command in ("check", "trade --ticks 3"):
+        done = place.run(*command.split())
+        assert done.returncode == 0, done.stderr
+    (tmp_path / "dirigent.toml").write_text(unreachable_live)
+    for command in ("check", "trade --live"):
+        done = place.run(*command.split())
+        assert (done.returncode, "paper" in done.stderr) == (2, True), done.stderr
+
+
 def test_a_signal_stops_it_while_the_exchange_says_nothing(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         urls = literal({"api": {"public": f"http://127.0.0.1:{mute.getsockname()[1]}/api/v3"}})

@@ -2,14 +2,18 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from dirigent.configuration.sample import literal
 from dirigent.logging_secrets import MASK
+from dirigent.proofs.death import daemons
 from dirigent.proofs.death.daemons import PATIENCE_S, Daemon, Place, surroundings
 from dirigent.rehearsal.chaos import Chaos
 from dirigent.rehearsal.faults import Fault
@@ -25,13 +29,41 @@ PEM = PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).d
 BODY = PEM.splitlines()[1]
 PUBLIC = PRIVATE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
-PLANTED = (API_KEY, BODY, BODY[:32], BODY[32:])
+SECRET = "fakePlantedSecretOfHmacKind0123456789abcdefghijABCDEFGHIJ4hK2mN7q"
+
+
+@dataclass(frozen=True)
+class Planting:
+    """One way to give the engine its keys: what is configured, written and set, and how the exchange knows them."""
+
+    exchange: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, Any] = field(default_factory=dict)
+    secrets: tuple[str, ...] = (API_KEY, SECRET, SECRET[:32], SECRET[32:])
+
+
+PRIVATE_KEY = Planting(
+    'key_file = "keys.toml"\nprivate_key_file = "private.pem"',
+    files={"keys.toml": f'apiKey = "{API_KEY}"\n', "private.pem": PEM},
+    known={"public_key": PUBLIC},
+    secrets=(API_KEY, BODY, BODY[:32], BODY[32:]),
+)
+SECRET_IN_FILE = Planting(
+    'key_file = "keys.toml"',
+    files={"keys.toml": f'apiKey = "{API_KEY}"\nsecret = "{SECRET}"\n'},
+    known={"secret": SECRET},
+)
+SECRET_IN_ENVIRONMENT = Planting(
+    'key_variables = "PLANTED"',
+    variables={"PLANTED_API_KEY": API_KEY, "PLANTED_SECRET": SECRET},
+    known={"secret": SECRET},
+)
 
 CONFIGURATION = """mode = "live"
 [exchange]
 id = "binance"
-key_file = "keys.toml"
-private_key_file = "private.pem"
+{keys}
 [exchange.options]
 verbose = true
 urls = {urls}
@@ -50,12 +82,15 @@ max_hold_s = 0.5
 """
 
 
-def planted(directory: Path, server: Rehearsal, *, as_json: bool) -> Place:
-    for name, text in (("keys.toml", f'apiKey = "{API_KEY}"\n'), ("private.pem", PEM)):
+def planted(
+    directory: Path, server: Rehearsal, planting: Planting = PRIVATE_KEY, *, as_json: bool = False
+) -> Place:
+    for name, text in planting.files.items():
         (directory / name).write_text(text)
         (directory / name).chmod(0o600)
     urls = literal(server.ccxt_options()["urls"])
-    return Place.make(directory, CONFIGURATION.format(urls=urls, json=str(as_json).lower()))
+    written = CONFIGURATION.format(keys=planting.exchange, urls=urls, json=str(as_json).lower())
+    return Place.make(directory, written)
 
 
 async def until(holds: Callable[[], bool], complaint: Callable[[], str]) -> None:
@@ -65,13 +100,13 @@ async def until(holds: Callable[[], bool], complaint: Callable[[], str]) -> None
         await asyncio.sleep(0.05)
 
 
-def leaks(directory: Path) -> list[str]:
+def leaks(directory: Path, secrets: tuple[str, ...] = PRIVATE_KEY.secrets) -> list[str]:
     """Every file that holds a planted key, as bytes: logs, databases and their write-ahead logs."""
     found = []
     for path in sorted(directory.rglob("*")):
         if path.is_file() and path.name not in UNWRITTEN:
             content = path.read_bytes()
-            found += [f"{path.name}: {one[:8]}..." for one in PLANTED if one.encode() in content]
+            found += [f"{path.name}: {one[:8]}..." for one in secrets if one.encode() in content]
     return found
 
 
@@ -80,16 +115,24 @@ def command_line_of(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-async def test_what_the_engine_writes_holds_no_key(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "planting",
+    [PRIVATE_KEY, SECRET_IN_FILE, SECRET_IN_ENVIRONMENT],
+    ids=["private key file", "secret in a file", "secret in the environment"],
+)
+async def test_what_the_engine_writes_holds_no_key(
+    tmp_path: Path, planting: Planting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemons, "surroundings", lambda: {**surroundings(), **planting.variables})
     settings = RehearsalSettings(
         api_key=API_KEY,
-        public_key=PUBLIC,
         ticks_per_s=50,
         chaos=Chaos(server_error=0.02),
         symbols=("BTC/USDT",),
+        **planting.known,
     )
     async with Rehearsal(settings) as server:
-        place = planted(tmp_path, server, as_json=False)
+        place = planted(tmp_path, server, planting)
         with Daemon(place, "--live", "-vv") as daemon:
             await until(lambda: len(server.venue.desk.orders) >= 4, lambda: daemon.said[-3000:])
             server.venue.faults.arm(Fault.LOST_RESPONSE, times=1)
@@ -110,8 +153,8 @@ async def test_what_the_engine_writes_holds_no_key(tmp_path: Path) -> None:
     log = (tmp_path / "engine.log").read_text()
     assert "X-MBX-APIKEY" in log, "ccxt said nothing of its requests: this proves nothing"
     assert MASK in log
-    assert [one for one in PLANTED if one in written or one.encode() in shown] == []
-    assert leaks(tmp_path) == []
+    assert [one for one in planting.secrets if one in written or one.encode() in shown] == []
+    assert leaks(tmp_path, planting.secrets) == []
 
 
 async def test_a_wrong_start_says_nothing_of_the_key(tmp_path: Path) -> None:
@@ -125,7 +168,7 @@ async def test_a_wrong_start_says_nothing_of_the_key(tmp_path: Path) -> None:
         assert failed.returncode in (1, 2), failed.stderr[-2000:]
     written = refused.stdout + refused.stderr + failed.stdout + failed.stderr
     assert "chmod 600" in written
-    assert [one for one in PLANTED if one in written] == []
+    assert [one for one in PRIVATE_KEY.secrets if one in written] == []
     assert leaks(tmp_path) == []
 
 
@@ -162,7 +205,7 @@ raise RuntimeError(f"at the end: {keys['secret']}")
 
 async def test_an_exception_that_nobody_caught_is_told_without_the_key(tmp_path: Path) -> None:
     async with Rehearsal(RehearsalSettings()) as server:
-        planted(tmp_path, server, as_json=False)
+        planted(tmp_path, server)
     (tmp_path / "uncaught.py").write_text(UNCAUGHT)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -176,4 +219,4 @@ async def test_an_exception_that_nobody_caught_is_told_without_the_key(tmp_path:
     for place in ("in a task", "in a thread", "at the end"):
         assert place in text
     assert "Task exception was never retrieved" in text
-    assert [one for one in PLANTED if one in text] == []
+    assert [one for one in PRIVATE_KEY.secrets if one in text] == []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.exchanges.ledger import Ledger
 from services.exchanges.matching import Matching, Numbers, Terms
+from services.exchanges.price_point import PricePoint
 from services.messages import Balance, OrderReport, OrderRequest
 from tests.exchanges.venues import RULES, SYMBOL, StillClock, Story, Venue
 from tests.services.desks import MarketDesk
@@ -21,11 +22,11 @@ class FakeExchange(MarketDesk):
         terms = Terms(story.fee, story.fee_in, Decimal(0), 0.0)
         self.book = Matching(self.rules, Ledger(balances), terms, Numbers())
         self._told: asyncio.Queue[OrderReport] = asyncio.Queue()
-        self.tell_price(story.prices[0])
+        self.tell(story.point(0))
 
-    def tell_price(self, price: str) -> None:
-        for report in self.move(SYMBOL, Decimal(price)):
-            self._told.put_nowait(report)
+    def tell(self, point: PricePoint) -> None:
+        for order in self.book.move(point, self.clock.now_ms()):
+            self._told.put_nowait(order.report())
 
     async def create_order(self, request: OrderRequest) -> OrderReport:
         report = await super().create_order(request)
@@ -42,11 +43,11 @@ class FakeExchange(MarketDesk):
 class FakeVenue:
     def __init__(self, story: Story) -> None:
         self.exchange = FakeExchange(story)
-        self._prices = deque(story.prices[1:])
+        self._points = deque(story.point(number) for number in range(1, len(story.prices)))
 
     async def step(self) -> None:
-        if self._prices:
-            self.exchange.tell_price(self._prices.popleft())
+        if self._points:
+            self.exchange.tell(self._points.popleft())
 
     async def stream_begins(self) -> None:
         """It is told from the start."""
@@ -56,5 +57,4 @@ class FakeVenue:
 
 
 async def fake_venue(story: Story, _: Path) -> Venue:
-    assert story.volume is None, "its market has no end"
     return FakeVenue(story)

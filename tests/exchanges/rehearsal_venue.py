@@ -19,7 +19,7 @@ from services.exchanges.ccxt_exchange.desk import CcxtDesk
 from services.exchanges.ccxt_exchange.feeds import Feeds
 from services.exchanges.ccxt_exchange.order_stream import OrderStream
 from services.exchanges.listings import Listing
-from tests.exchanges.venues import RULES, SYMBOL, Story, Venue
+from tests.exchanges.venues import OTHER, RULES, SYMBOL, Story, Venue
 
 
 class RehearsalVenue:
@@ -28,12 +28,13 @@ class RehearsalVenue:
     ) -> None:
         self.exchange = exchange
         self._server = server
-        self._prices = deque(story.prices[1:])
+        self._points = deque(story.point(number) for number in range(1, len(story.prices)))
         self._stack = stack
 
     async def step(self) -> None:
-        if self._prices:
-            self._server.venue.move_to(SYMBOL, Decimal(self._prices.popleft()))
+        if self._points:
+            point = self._points.popleft()
+            self._server.venue.move_to(SYMBOL, point.last, point.volume)
 
     async def stream_begins(self) -> None:
         """Asking begins it; who asks first hears everything from then on."""
@@ -50,7 +51,7 @@ class RehearsalVenue:
 
 async def rehearsal_venue(story: Story, _: Path) -> Venue:
     """Fees are as Binance takes them: out of what is received."""
-    assert (story.fee_in, story.volume) == ("base", None)
+    assert story.fee_in == "base"
     async with AsyncExitStack() as opening:
         server = await opening.enter_async_context(_served(story))
         exchange = await opening.enter_async_context(_connected(server))
@@ -60,11 +61,12 @@ async def rehearsal_venue(story: Story, _: Path) -> Venue:
 @asynccontextmanager
 async def _served(story: Story) -> AsyncIterator[Rehearsal]:
     settings = RehearsalSettings(
-        symbols=(SYMBOL,), balances=story.balances, fee=story.fee, spread=Decimal(0), ticks_per_s=0
+        symbols=(SYMBOL, OTHER), balances=story.balances, fee=story.fee, spread=Decimal(0), ticks_per_s=0
     )
     with patch.object(markets, "listing", lambda _: Listing(Decimal(story.prices[0]), RULES)):
         server = Rehearsal(settings)
-    server.venue.move_to(SYMBOL, Decimal(story.prices[0]))
+    first = story.point(0)
+    server.venue.move_to(SYMBOL, first.last, first.volume)
     async with server:
         yield server
 

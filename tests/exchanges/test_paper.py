@@ -25,7 +25,7 @@ from tests.exchanges.venues import (
     still,
 )
 
-STILL = paper_settings(Story([]))
+STILL = paper_settings(Story([], fee_in="quote"))
 FAST = replace(STILL, seed=5, spread=Decimal("0.0002"), rules={})
 
 

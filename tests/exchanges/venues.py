@@ -14,7 +14,17 @@ from services.exchanges.replay import ReplayExchange
 from services.messages import Balance, FeedEnded, MarketRules, OrderReport, OrderRequest
 
 SYMBOL = "ADA/USDT"
-RULES = MarketRules(SYMBOL, Decimal("0.1"), Decimal("0.01"), amount_min=Decimal("0.2"), cost_min=Decimal("5"))
+OTHER = "BTC/USDT"
+"""A market in which nothing is ever ordered."""
+RULES = MarketRules(
+    SYMBOL,
+    amount_step=Decimal("0.1"),
+    price_step=Decimal("0.01"),
+    amount_min=Decimal("0.2"),
+    cost_min=Decimal("5"),
+    price_min=Decimal("2.00"),
+    price_max=Decimal("50"),
+)
 
 
 class Exchange(Protocol):
@@ -45,7 +55,10 @@ class Venue(Protocol):
 
 @dataclass(frozen=True)
 class Story:
-    """Prices one after the other, the last of which stays; `volume` is what each of them offers."""
+    """Prices one after the other, the last of which stays; `volume` is what each of them offers.
+
+    Fees are Binance's unless `fee_in` says otherwise: a buy pays from the coin that it receives.
+    """
 
     prices: Sequence[str]
     volume: str | None = None
@@ -53,7 +66,12 @@ class Story:
         default_factory=lambda: {"USDT": Decimal(1000), "ADA": Decimal(10)}
     )
     fee: Decimal = Decimal("0.001")
-    fee_in: str = "quote"
+    fee_in: str = "base"
+
+    def point(self, number: int) -> PricePoint:
+        price = Decimal(self.prices[number])
+        volume = None if self.volume is None else Decimal(self.volume)
+        return PricePoint(SYMBOL, price, price, price, volume)
 
 
 class StillClock:
@@ -109,8 +127,7 @@ class PaperVenue:
 
 
 async def paper_venue(story: Story, directory: Path) -> Venue:
-    volume = None if story.volume is None else Decimal(story.volume)
-    prices = StoryPrices([still(price, volume) for price in story.prices])
+    prices = StoryPrices([story.point(number) for number in range(len(story.prices))])
     path = directory / "exchange.sqlite"
     settings = paper_settings(story)
     exchange = PaperExchange(path, symbols=[SYMBOL], settings=settings, clock=StillClock(), prices=prices)

@@ -122,6 +122,41 @@ def test_paper_and_live_never_share_a_file(path: Path) -> None:
         assert len(store.load().positions) == 1
 
 
+def tables_of(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite%'"
+        )
+        return [name for (name,) in found]
+
+
+def test_a_database_in_which_nothing_happened_belongs_to_whoever_opens_it_next(path: Path) -> None:
+    with SqliteStore.open(path, mode="live", exchange="bitfinex") as store:
+        first = store.load()
+    assert not queries.has_past(path)
+    with SqliteStore.open(path, mode="paper", exchange="kraken") as store:
+        second = store.load()
+    assert (second.tag, second.epoch) == (first.tag, 2)
+    assert [queries.status(path)[name] for name in ("mode", "exchange")] == ["paper", "kraken"]
+
+
+def test_one_row_in_any_table_is_a_past(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.sqlite"
+    SqliteStore.open(empty).close()
+    names = tables_of(empty)
+    assert len(names) > 10
+    for name in names:
+        path = tmp_path / f"{name}.sqlite"
+        path.write_bytes(empty.read_bytes())
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            kinds = [row[2] for row in connection.execute(f"PRAGMA table_info({name})")]
+            values = [0 if kind in ("INTEGER", "REAL") else f"x{name}" for kind in kinds]
+            connection.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(kinds))})", values)
+        assert queries.has_past(path), name
+        with pytest.raises(StoreError, match="belongs to paper trading on paper"):
+            SqliteStore.open(path, mode="live", exchange="kraken")
+
+
 def test_a_database_locked_by_another_program_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LOCK_TIMEOUT_S", 0.01)
     stored_deal(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm.commit import StoreError
+from fsm.commit import CommitBatch, StoreError
 from persistence import queries
 from persistence.lock import holder_pid, lock_path
 from persistence.store import SqliteStore
@@ -52,7 +52,8 @@ def test_a_second_writer_is_refused_and_told_who_the_first_is(path: Path) -> Non
 
 
 def test_a_failed_start_leaves_the_lock_free(path: Path) -> None:
-    SqliteStore.open(path).close()
+    with SqliteStore.open(path) as store:
+        store.commit(CommitBatch(facts={"something": "happened"}))
     with pytest.raises(StoreError):
         SqliteStore.open(path, mode="live")
     assert holder_pid(path) is None

@@ -8,10 +8,11 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -116,8 +117,13 @@ def test_the_section_it_prints_is_one_that_the_engine_reads(tmp_path: Path) -> N
         (["--chaos", "none.toml"], "no such file; name a TOML file of faults"),
         (["--public-key", "none.pem"], "none.pem cannot be read"),
         (["--public-key", __file__], "the public key is no PEM of one"),
-        (["--ticks-per-s", "inf"], "ticks_per_s inf is not between 0 and 10000"),
-        (["--ticks-per-s", "nan"], "ticks_per_s nan is not between"),
+        (["--ticks-per-s", "20000"], "ticks_per_s 20000.0 is not between 0 and 10000"),
+        (["--ticks-per-s", "nan"], "'nan' is not a finite number"),
+        (["--duration", "nan"], "'nan' is not a finite number"),
+        (["--duration", "inf"], "'inf' is not a finite number"),
+        (["--balance", "USDT=1", "--balance", "usdt=2"], "USDT is given twice, as 1 and as 2"),
+        (["--balance", "USDT=1", "--balance", "USDT=1"], "USDT is given twice"),
+        (["--fault", "stall=1", "--fault", "stall=0"], "given twice"),
         (["--fee-coin", "B-N"], "'B-N' is not a coin"),
         (["--host", "a..b"], "a..b:0 cannot be listened on (no name of a machine)"),
     ],
@@ -127,6 +133,37 @@ def test_bad_options_are_refused_before_anything_listens(words: list[str], told:
     assert result.exit_code == 2
     assert told in result.output
     assert "listening" not in result.output
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::0", "0"])
+def test_what_is_printed_of_every_address_is_one_that_another_machine_can_ask(host: str) -> None:
+    """A socket that is bound to all addresses has none of its own."""
+    if ":" in host and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    words = ["exchange", "--port", "0", "--duration", "0.2", "--host", host]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    begin, end = result.stdout.index("[exchange]"), result.stdout.index("audit\n")
+    api = tomllib.loads(result.stdout[begin:end])["exchange"]["options"]["urls"]["api"]
+    hosts = {
+        urlsplit(url).hostname for url in (api["public"], api["ws"]["spot"], api["ws"]["ws-api"]["spot"])
+    }
+    (printed,) = hosts
+    assert printed
+    assert printed == socket.gethostname() or not ip_address(printed).is_unspecified
+    assert "every address of this machine" in result.stderr
+    assert "127.0.0.1" in result.stderr, "and what serves on this machine itself"
+    found = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout.splitlines()[0])
+    assert urlsplit(found["url"]).hostname == printed
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::", 0))
+    except OSError:
+        return False
+    return True
 
 
 def test_a_name_that_is_not_found_is_said_in_words() -> None:

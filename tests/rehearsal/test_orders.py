@@ -17,7 +17,10 @@ async def test_the_client_reads_markets_and_prices_exactly() -> None:
         rules = server.venue.markets.rules[MARKET]
         assert Decimal(market["precision"]["amount"]) == rules.amount_step
         assert Decimal(market["precision"]["price"]) == rules.price_step
-        assert Decimal(market["limits"]["cost"]["min"]) == rules.cost_min
+        limits = market["limits"]
+        assert Decimal(limits["cost"]["min"]) == rules.cost_min
+        assert Decimal(limits["amount"]["min"]) == rules.amount_min
+        assert [Decimal(limits["price"][end]) for end in ("min", "max")] == [rules.price_min, rules.price_max]
         point = server.venue.desk.point(MARKET)
         ticker = await client.fetch_ticker(MARKET)
         assert [Decimal(ticker[name]) for name in ("last", "bid", "ask")] == [
@@ -134,6 +137,7 @@ async def test_a_market_order_by_cost_spends_at_most_that() -> None:
 
 _REFUSALS = [
     ("limit", "0.01", "64000.05", "InvalidOrder", "PRICE_FILTER"),
+    ("limit", "0.01", "100000000.1", "InvalidOrder", "PRICE_FILTER"),
     ("limit", "0.01", "500000", "InvalidOrder", "PERCENT_PRICE_BY_SIDE"),
     ("limit", "0.0000001", "64000", "InvalidOrder", "LOT_SIZE"),
     ("limit", "0.0000500", "64000", "BadRequest", "NOTIONAL"),

@@ -55,9 +55,8 @@ async def test_a_lost_answer_is_logged_with_its_order(
     async with running(tmp_path / "d.sqlite", Plan(ScriptedDesk())) as bench:
         entry = await lost_entry(bench)
         lines = [line for line in logged if line.get("event") == "outcome_lost"]
-        assert [line["order"] for line in lines] == [entry, entry]
+        assert [line["order"] for line in lines] == [entry], "the look-ups that fail are told at debug"
         assert "no answer" in str(lines[0]["error"])
-        assert "nobody answers" in str(lines[1]["error"])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 from loguru import logger
 
+from dirigent.configuration.keys import warn_once
 from dirigent.logging_secrets import MASK, masked_text
 from tests.settings.key_files import (
     API_KEY,
@@ -181,8 +182,10 @@ def warnings_of(action: str, tmp_path: Path, environment: dict[str, str]) -> lis
     return heard
 
 
-def test_keys_in_the_configuration_file_work_with_a_warning(tmp_path: Path) -> None:
+def test_keys_in_the_configuration_file_work_with_a_warning_once_a_process(tmp_path: Path) -> None:
+    warn_once.cache_clear()
     (line,) = warnings_of(IN_THE_FILE, tmp_path, {})
+    assert warnings_of(IN_THE_FILE, tmp_path, {}) == []
     assert "keys_in_configuration" in line
     assert "apiKey, secret" in line
     assert SECRET not in line

@@ -7,9 +7,9 @@ from typing import Any
 
 from loguru import logger
 
-from services.exchanges.ccxt_exchange import library
 from services.exchanges.ccxt_exchange.connections import Connections, serve
-from services.exchanges.ccxt_exchange.outcomes import words_of
+from services.exchanges.ccxt_exchange.dials import Dials
+from services.exchanges.ccxt_exchange.outcomes import is_of_network, words_of
 from services.messages import QueryFailed
 from services.order_book import BookLevels, Levels
 from services.ports import Clock
@@ -25,10 +25,12 @@ _UNWATCHED_WITHIN_S = 5.0
 class Books:
     """Reads the books of one instance of `ccxt.pro`; the instance is closed by who opened it."""
 
-    def __init__(self, exchange: Any, clock: Clock, connections: Connections) -> None:
+    def __init__(self, exchange: Any, clock: Clock, connections: Connections, dials: Dials) -> None:
         self._exchange = exchange
         self._clock = clock
         self._connections = connections
+        self._dials = dials
+        self._lost: set[str] = set()
         for name in _MAKERS:
             setattr(exchange, name, _of_floats(getattr(exchange, name)))
 
@@ -42,6 +44,8 @@ class Books:
         if not self.are_streamed:
             raise QueryFailed(f"{exchange.id} streams no order book")
         serve(name)
+        if symbol in self._lost:
+            await self._dials.turn(self._connections.url_of(name), 1)
         try:
             book = await exchange.watch_order_book(symbol, _size(exchange.id, levels))
         except asyncio.CancelledError:
@@ -53,7 +57,10 @@ class Books:
             ) from None  # ccxt cancels who waits on it
         except Exception as error:  # ccxt raises what its transport raises
             self._let_go(name, error)
+            if is_of_network(error):
+                self._lost.add(symbol)
             raise QueryFailed(f"{symbol}: {words_of(error)}") from error
+        self._lost.discard(symbol)
         now_ms = self._clock.now_ms()
         at_ms = min(book.get("timestamp") or now_ms, now_ms)
         return BookLevels(symbol, _copied(book["bids"], levels), _copied(book["asks"], levels), at_ms)
@@ -68,15 +75,15 @@ class Books:
             async with asyncio.timeout(_UNWATCHED_WITHIN_S):
                 await exchange.un_watch_order_book(symbol)
         except Exception as error:  # ccxt raises what its transport raises; what still comes is not looked at
-            logger.bind(event="book_not_unwatched", symbol=symbol, error=repr(error)).debug(
+            logger.bind(event="book_not_unwatched", symbol=symbol, error=words_of(error)).debug(
                 "book_not_unwatched"
             )
 
     def _let_go(self, name: str, error: Exception) -> None:
         """After a failed read ccxt keeps the dead connection, and would wait on it for ever."""
         client = self._connections.of(name)
-        if client is not None and isinstance(error, library.errors().NetworkError):
-            self._connections.make_anew(client, str(error))
+        if client is not None and is_of_network(error):
+            self._connections.make_anew(client, words_of(error))
 
 
 def _of_floats(make: Callable[..., Any]) -> Callable[..., Any]:

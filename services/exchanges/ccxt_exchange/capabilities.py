@@ -156,6 +156,11 @@ def capabilities_of(exchange: Any) -> Capabilities:
     )
 
 
+def has_no_window(exchange_id: str) -> bool:
+    """Whether the exchange is known to take no `recvWindow`."""
+    return exchange_id in _WAYS and _WAYS[exchange_id][-1] is None
+
+
 def refuse_what_is_lacking(capabilities: Capabilities) -> None:
     """Raises CannotTrade with every reason at once."""
     if capabilities.lacks:
@@ -201,8 +206,12 @@ def _row(exchange_id: str) -> dict[str, Any]:
 
 
 def _guess(exchange: Any) -> dict[str, Any]:
-    """Lists are searched, names are not relied upon where they can be avoided, and times are long."""
+    """Lists are searched, names are not relied upon where they can be avoided, and times are long.
+
+    A window is one that the exchange's own class names: an option of the user's gives no exchange one.
+    """
     has = exchange.has
+    window_ms = type(exchange)().options.get("recvWindow")
     ended = [
         source
         for source, method in (
@@ -223,8 +232,8 @@ def _guess(exchange: Any) -> dict[str, Any]:
         "trades": Trades.OF_ORDER if _can(has, "fetchOrderTrades") else Trades.PICKED,
         "market_buy": Buy.MONEY if _wants_money(exchange.options) else Buy.COINS,
         "lists": (list, dict),
-        "window_ms": int(exchange.options.get("recvWindow") or _GUESS_MS),
-        "has_window": "recvWindow" in exchange.options,
+        "window_ms": _GUESS_MS if window_ms is None else int(window_ms),
+        "has_window": window_ms is not None,
     }
 
 

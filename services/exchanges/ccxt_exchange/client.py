@@ -3,15 +3,21 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from time import time
-from typing import Any
+from typing import Any, Protocol
 
 from loguru import logger
 
 from services.exchanges.ccxt_exchange.account_kind import learn_account_kind
 from services.exchanges.ccxt_exchange.breaker import Breaker
 from services.exchanges.ccxt_exchange.capabilities import Capabilities, capabilities_of
+from services.exchanges.ccxt_exchange.connections import Connections
+from services.exchanges.ccxt_exchange.dials import Dials
 from services.exchanges.ccxt_exchange.instance import GrowingNonces, mannered_class
+from services.exchanges.ccxt_exchange.options import refuse_bad_options
+from services.exchanges.ccxt_exchange.outcomes import words_of
+from services.exchanges.ccxt_exchange.probe import Probe
 from services.exchanges.ccxt_exchange.questions import Questions
+from services.exchanges.ccxt_exchange.throttle import Priority, urgency
 from services.messages import QueryFailed
 from services.tasks import end_tasks
 
@@ -19,8 +25,13 @@ RECV_WINDOW_MS = 5_000
 """Short, so that a late request is refused soon; ccxt's own is ten seconds on some exchanges."""
 
 
-class BadOptions(ValueError):
-    """An option of the exchange that is not used; the message names it and says why."""
+class Streams(Protocol):
+    """What comes over websockets, and can be told that the exchange is back."""
+
+    connections: Connections
+    dials: Dials
+
+    def hurry(self) -> None: ...
 
 
 class Clients:
@@ -41,6 +52,8 @@ class Clients:
         self.capabilities: Capabilities = capabilities_of(queries)
         self.breaker = Breaker(now_ms)
         self.questions = Questions(self.breaker, self.notice_clock, now_ms)
+        self.probe = Probe(self.breaker, self._ask_cheaply)
+        self._followed: list[Streams] = []
         self.skew_ms: int | None = None
         """How far the exchange's clock was behind ours when last compared; None when it was not."""
         self._resync: asyncio.Task[None] | None = None
@@ -79,16 +92,41 @@ class Clients:
         try:
             await self.resync_clock()
         except Exception as error:  # in the background: the next refusal tries again
-            logger.bind(event="clock_not_compared", error=repr(error)).warning("clock_not_compared")
+            logger.bind(event="clock_not_compared", error=words_of(error)).warning("clock_not_compared")
             return
         logger.bind(event="clock_compared", skew_ms=self.skew_ms).info("clock_compared")
+
+    def follow(self, streams: Streams) -> None:
+        """Each connection of these streams has the probe ask at once; its answer has them dial and ask at once.
+
+        What one of them hears has the others dial.
+        """
+        streams.connections.when_connected(lambda _: self.probe.hurry())
+        for other in self._followed:
+            other.dials.follow(streams.connections)
+            streams.dials.follow(other.connections)
+        self._followed.append(streams)
+        self.breaker.when_closed(streams.hurry)
+
+    async def _ask_cheaply(self) -> None:
+        """Of the account where there are keys: prices and time go on while a maintenance keeps orders out."""
+        queries = self.queries
+        with urgency(Priority.EXIT):  # nothing else waits for as long as this is asked
+            if queries.check_required_credentials(False):
+                await self.questions.once("balance", queries.fetch_balance)
+            elif queries.has.get("fetchTime") is True:
+                await self.questions.once("time", queries.fetch_time)
+            else:
+                symbol = next(iter(queries.markets or ("BTC/USDT",)))
+                await self.questions.once(f"price of {symbol}", queries.fetch_ticker, symbol)
 
     @property
     def recv_window_ms(self) -> int:
         """For how long after it was signed the exchange takes a request."""
         if not self.capabilities.has_window:
             return self.capabilities.window_ms
-        return int(self.orders.options.get("recvWindow") or self.capabilities.window_ms)
+        window_ms = self.orders.options.get("recvWindow")
+        return self.capabilities.window_ms if window_ms is None else int(window_ms)
 
     @property
     def is_closed(self) -> bool:
@@ -99,6 +137,7 @@ class Clients:
         if self._closed:
             return
         self._closed = True
+        await self.probe.close()
         if self._resync is not None:
             await end_tasks((self._resync,))
         await asyncio.gather(self.orders.close(), self.queries.close(), self.market_data.close())
@@ -116,7 +155,7 @@ def make_clients(
     `options` go to the constructor as they stand, merged over our own defaults; `keys` are ccxt's (`apiKey`,
     `secret`, `password` ...) and win over them.
     """
-    refuse_bad_options(options)
+    refuse_bad_options(options, exchange_id)
     exchange = mannered_class(exchange_id)
     nonces = GrowingNonces()
 
@@ -177,18 +216,6 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         else:
             merged[key] = value
     return merged
-
-
-def refuse_bad_options(options: Mapping[str, Any], path: str = "options") -> None:
-    """Raises BadOptions for what would have orders sent twice."""
-    for key, value in options.items():
-        if key == "maxRetriesOnFailure" and value:
-            raise BadOptions(
-                f"exchange.{path}.{key} is not used: with it a market order whose answer was lost is sent twice;"
-                " take it out, questions are repeated anyway"
-            )
-        if isinstance(value, Mapping):
-            refuse_bad_options(value, f"{path}.{key}")
 
 
 def _log(*parts: object) -> None:

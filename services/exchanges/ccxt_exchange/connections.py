@@ -13,11 +13,14 @@ from typing import Any
 from loguru import logger
 
 from services.exchanges.ccxt_exchange import library
+from services.exchanges.ccxt_exchange.outcomes import words_of
 
 KEEP_ALIVE_MS = 10_000
 """How often a connection is pinged at least; two pongs that miss end it. Binance's usual 180 s are long for that."""
-DIAL_PAUSE_MAX_S = 4.0
-"""ccxt lets its own pause between dials grow to 30 s, which is longer than a recovery may take."""
+DIAL_PAUSE_MAX_S = 0.5
+"""ccxt lets its own pause between dials grow to 30 s; the pace is kept by `Dials`, which can be hurried."""
+DIALED_WITHIN_MS = 5_000
+"""What a dial may take at most; ccxt's usual ten seconds are twice what a recovery may take."""
 FAULTY_FRAMES_MAX = 20
 """So many unreadable frames in a row, and the connection is made anew."""
 
@@ -38,6 +41,7 @@ class Connections:
     connects: int = 0
     _of: dict[str, Any] = field(default_factory=dict)
     _connected: list[Callable[[Any], None]] = field(default_factory=list)
+    _heard: list[Callable[[Any], None]] = field(default_factory=list)
     _lost: list[Callable[[Any], None]] = field(default_factory=list)
     _misread: list[Callable[[Any], None]] = field(default_factory=list)
 
@@ -46,6 +50,7 @@ class Connections:
         exchange.streaming = {**(exchange.streaming or {})}
         usual_ms = exchange.streaming.get("keepAlive") or KEEP_ALIVE_MS
         exchange.streaming["keepAlive"] = min(usual_ms, KEEP_ALIVE_MS)
+        exchange.streaming.setdefault("connectionTimeout", DIALED_WITHIN_MS)
         for name, hook in (
             ("client", self._client),
             ("on_connected", self._on_connected),
@@ -56,6 +61,10 @@ class Connections:
 
     def when_connected(self, call: Callable[[Any], None]) -> None:
         self._connected.append(call)
+
+    def when_heard(self, call: Callable[[Any], None]) -> None:
+        """The first readable message of a new connection: it is one that works."""
+        self._heard.append(call)
 
     def when_lost(self, call: Callable[[Any], None]) -> None:
         self._lost.append(call)
@@ -68,6 +77,11 @@ class Connections:
         """The connection that serves this name, if it is still in use."""
         client = self._of.get(name)
         return client if client is not None and self.is_in_use(client) else None
+
+    def url_of(self, name: str) -> str:
+        """Where this name was served last, by a connection that may be gone; the name itself before the first."""
+        client = self._of.get(name)
+        return name if client is None else str(client.url)
 
     def is_in_use(self, client: Any) -> bool:
         clients = self.exchange.clients or {}
@@ -94,20 +108,35 @@ class Connections:
         return client
 
     def _guard(self, client: Any) -> None:
-        """A frame that cannot be read is counted and left out; those after it are read."""
+        """A frame that cannot be read is counted and left out; those after it are read. Errors that ccxt keeps for
+        somebody who does not wait, as for a second sign-in, are told to nobody: asyncio would write them to stderr.
+        """
+        usual_reject = client.reject
+
+        def reject(result: Any, message_hash: str | None = None) -> Any:
+            future = client.futures.get(message_hash)
+            answer = usual_reject(result, message_hash)
+            if future is not None and future.done() and not future.cancelled():
+                future.exception()
+            return answer
+
+        client.reject = reject
         usual = client.handle_message
-        in_a_row = 0
+        in_a_row, is_new = 0, True
 
         def handle_message(message: Any) -> None:
-            nonlocal in_a_row
+            nonlocal in_a_row, is_new
             try:
                 usual(message)
                 in_a_row = 0
+                if is_new:
+                    is_new = False
+                    self._tell_heard(client)
             except Exception as error:  # a parser may choke on anything, and must not take the loop with it
                 in_a_row += 1
                 self.faulty_frames += 1
                 if in_a_row == 1:
-                    logger.bind(event="frame_not_read", url=_told(client.url), error=repr(error)).warning(
+                    logger.bind(event="frame_not_read", url=_told(client.url), error=words_of(error)).warning(
                         "frame_not_read"
                     )
                 for call in self._misread:
@@ -131,6 +160,12 @@ class Connections:
     def _on_close(self, usual: Callable[..., None], client: Any, error: Any) -> None:
         usual(client, error)
         self._tell_lost(client)
+
+    def _tell_heard(self, client: Any) -> None:
+        """Not of its end, which is a message too."""
+        if self.is_in_use(client):
+            for call in self._heard:
+                call(client)
 
     def _tell_lost(self, client: Any) -> None:
         for call in self._lost:

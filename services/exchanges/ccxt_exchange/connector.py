@@ -91,8 +91,10 @@ class CcxtExchange:
         return self.reports.status()
 
     def when_reports_were_missed(self, call: Callable[[], None]) -> None:
-        """Called whenever reports may have been missed: the books have to be compared then."""
+        """Called whenever reports may have been missed, and when questions are answered again that were refused or
+        in vain: the books have to be compared then."""
         self.reports.when_reports_were_missed(call)
+        self.clients.breaker.when_closed(call)
 
     def entry_refusal(self) -> str:
         """Why no entry would be sent now; empty when one would."""

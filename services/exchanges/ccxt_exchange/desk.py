@@ -222,7 +222,9 @@ class CcxtDesk:
         if not ask or ask <= 0:
             raise OrderRefused(f"not sent: {symbol} has no ask price")
         limit = MONEY.multiply(ask, MONEY.add(Decimal(1), MARKET_BUY_MARGIN))
-        return snapped(limit, Side.SELL, self._rules(symbol, limit).price_step)
+        rules = self._rules(symbol, limit)
+        reaching = snapped(limit, Side.SELL, rules.price_step)
+        return reaching if rules.price_max is None else min(reaching, rules.price_max)
 
     async def _as_named(self, client_order_id: str, symbol: str) -> tuple[str | None, dict[str, str]]:
         """How this exchange is told which order to cancel."""

@@ -5,7 +5,6 @@ out, once. Being cancelled, being slow, or asking late costs a reader nothing an
 """
 
 import asyncio
-import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,10 +12,10 @@ from typing import Any
 
 from loguru import logger
 
-from services.exchanges.ccxt_exchange import library
 from services.exchanges.ccxt_exchange.books import Books
 from services.exchanges.ccxt_exchange.connections import Connections, serve
-from services.exchanges.ccxt_exchange.outcomes import words_of
+from services.exchanges.ccxt_exchange.dials import Dials
+from services.exchanges.ccxt_exchange.outcomes import is_of_network, words_of
 from services.exchanges.ccxt_exchange.polling import Ask, Polling, plainly
 from services.messages import QueryFailed
 from services.order_book import BookLevels
@@ -25,10 +24,12 @@ from services.tasks import end_tasks
 
 STREAM_FAILURES_MAX = 3
 """So many failures in a row without a price in between, and the symbol is polled until its stream speaks again."""
-_PAUSE_MIN_S = 0.25
-_PAUSE_MAX_S = 2.0
-_STREAM_AGAIN_S = 30.0
-"""The longest pause between two attempts at a stream while its symbol is polled."""
+_POLLED_AFTER_S = 1.0
+"""So long without a turn to dial, and it is polled, too."""
+POLLED_NAMED_MAX = 5
+"""With so many polled at a time it is the exchange, and no symbol is news: the others are told at debug."""
+_REFUSED_AGAIN_S = 30.0
+"""The longest pause between two attempts at a stream that the exchange refuses."""
 
 
 class Source(StrEnum):
@@ -59,11 +60,16 @@ class Feed:
     is_stalled: bool = False
     """The exchange has prices that the stream did not bring."""
     fault: str = ""
+    stalls_cured: int = 0
+    cured_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """How one symbol's prices come in, for people. `age_ms` is since the last price heard, None before the first."""
+    """How one symbol's prices come in, for people. `age_ms` is since the last price heard, None before the first.
+
+    `stalls_cured` counts the times when the stream had fallen silent, was made anew and spoke again.
+    """
 
     symbol: str
     source: str
@@ -71,6 +77,9 @@ class FeedStatus:
     is_stale: bool
     reconnects: int = 0
     fault: str = ""
+    stalls_cured: int = 0
+    cured_at_ms: int | None = None
+    """When it last was."""
 
 
 class Feeds:
@@ -91,10 +100,12 @@ class Feeds:
         self.clock = clock
         self.stale_after_s = stale_after_s
         self.connections = Connections(exchange)
+        self.dials = Dials()
+        self.dials.follow(self.connections)
         self._parameters = _stream_chosen(exchange)
         self.polling = Polling(exchange, min(poll_every_s, stale_after_s / 3), ask)
         self.watchdog = Watchdog(self)
-        self.books = Books(exchange, clock, self.connections)
+        self.books = Books(exchange, clock, self.connections, self.dials)
         self.feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -124,6 +135,11 @@ class Feeds:
     async def unwatch_order_book(self, symbol: str) -> None:
         """Never raises."""
         await self.books.unwatch(symbol)
+
+    def hurry(self) -> None:
+        """The exchange answers again: streams that wait are tried, and what is polled is asked for, now."""
+        self.dials.hurry()
+        self.polling.hurry()
 
     def status(self) -> list[FeedStatus]:
         now_s = asyncio.get_running_loop().time()
@@ -158,8 +174,16 @@ class Feeds:
 
     def _status(self, feed: Feed, now_s: float) -> FeedStatus:
         age_ms = None if feed.heard_s is None else int((now_s - feed.heard_s) * 1000)
-        stale = self.is_stale(feed, now_s)
-        return FeedStatus(feed.symbol, feed.source, age_ms, stale, feed.reconnects, feed.fault)
+        return FeedStatus(
+            feed.symbol,
+            feed.source,
+            age_ms,
+            self.is_stale(feed, now_s),
+            feed.reconnects,
+            feed.fault,
+            feed.stalls_cured,
+            feed.cured_at_ms,
+        )
 
     def _begin(self, symbol: str) -> Feed:
         if self._is_closed:
@@ -211,7 +235,7 @@ class Feeds:
                 await self._failed(feed, "the connection was closed")  # ccxt cancels who waits on it
             except Exception as error:  # ccxt raises what its transport raises
                 self._let_go(feed, error)
-                await self._failed(feed, words_of(error))
+                await self._failed(feed, words_of(error), is_refused=not is_of_network(error))
             else:
                 feed.seen = newest = exchange.tickers.get(symbol, ticker)
                 feed.stream_heard_s = loop.time()
@@ -221,27 +245,43 @@ class Feeds:
 
     def _recovered(self, feed: Feed) -> None:
         logger.bind(event="feed_streams_again", symbol=feed.symbol).info("feed_streams_again")
+        if feed.is_stalled:
+            feed.stalls_cured, feed.cured_at_ms = feed.stalls_cured + 1, self.clock.now_ms()
         feed.source = Source.STREAM
         feed.failures, feed.is_stalled, feed.fault = 0, False, ""
 
     def _let_go(self, feed: Feed, error: Exception) -> None:
         """After a failed read ccxt keeps the dead connection, and would wait on it for ever."""
         client = self.connections.of(feed.symbol)
-        if client is not None and isinstance(error, library.errors().NetworkError):
-            self.connections.make_anew(client, str(error))
+        if client is not None and is_of_network(error):
+            self.connections.make_anew(client, words_of(error))
 
-    async def _failed(self, feed: Feed, why: str) -> None:
+    async def _failed(self, feed: Feed, why: str, *, is_refused: bool = False) -> None:
         feed.failures += 1
         feed.reconnects += 1
         feed.fault = why
-        if feed.failures >= STREAM_FAILURES_MAX and feed.source is Source.STREAM:
-            feed.source = Source.POLLING
-            logger.bind(event="feed_is_polled", symbol=feed.symbol, reason=why).warning("feed_is_polled")
-            self._poll()
-        longest_s = _STREAM_AGAIN_S if feed.source is Source.POLLING else _PAUSE_MAX_S
-        pause_s = min(_PAUSE_MIN_S * 2 ** min(feed.failures - 1, 10), longest_s)
-        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+        if feed.failures >= STREAM_FAILURES_MAX:
+            self._give_up(feed)
+        if is_refused and feed.source is Source.POLLING:
+            await self.dials.refused_turn(feed.symbol, feed.failures, _REFUSED_AGAIN_S)
+        else:
+            giving_up = asyncio.get_running_loop().call_later(_POLLED_AFTER_S, self._give_up, feed)
+            try:
+                await self.dials.turn(self.connections.url_of(feed.symbol), feed.failures)
+            finally:
+                giving_up.cancel()
         feed.stream_heard_s = asyncio.get_running_loop().time()
+
+    def _give_up(self, feed: Feed) -> None:
+        """For now: questions bring its price until the stream speaks again."""
+        if feed.source is Source.POLLING:
+            return
+        feed.source = Source.POLLING
+        level = "WARNING" if len(list(self._polled())) <= POLLED_NAMED_MAX else "DEBUG"
+        logger.bind(event="feed_is_polled", symbol=feed.symbol, reason=feed.fault).log(
+            level, "feed_is_polled"
+        )
+        self._poll()
 
 
 def _stream_chosen(exchange: Any) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,39 @@ def errors() -> Any:
     return importlib.import_module("ccxt.base.errors")
 
 
+def demanded_credentials(exchange_id: str) -> tuple[str, ...]:
+    """The names of the keys that the exchange demands, read from the installed package's text: nothing is imported."""
+    demanded: dict[str, bool] = {}
+    name = exchange_id
+    while name != "Exchange":
+        if name in streaming_ids():
+            streams = (_package() / "pro" / f"{name}.py").read_text(encoding="utf-8")
+            demanded = _credentials_in(streams) | demanded
+        text = (_package() / "async_support" / f"{name}.py").read_text(encoding="utf-8")
+        demanded = _credentials_in(text) | demanded
+        parent = re.search(rf"^class {name}\((\w+)", text, re.MULTILINE)
+        name = parent[1] if parent else "Exchange"
+    base = (_package() / "base" / "exchange.py").read_text(encoding="utf-8")
+    demanded = _credentials_in(base) | demanded
+    return tuple(key for key, is_needed in demanded.items() if is_needed)
+
+
+def _credentials_in(text: str) -> dict[str, bool]:
+    """The first table of demanded credentials of a module: base and exchanges write it as a plain one."""
+    found = re.search(r"\brequiredCredentials'?\s*[:=]\s*\{([^{}]*)\}", text)
+    return {} if found is None else {key: value == "True" for key, value in _CREDENTIAL.findall(found[1])}
+
+
+_CREDENTIAL = re.compile(r"'(\w+)':\s*(True|False)")
+
+
 def _modules_in(package: str) -> tuple[str, ...]:
+    folder = _package() / package
+    return tuple(sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_")))
+
+
+def _package() -> Path:
     found = importlib.util.find_spec("ccxt")
     if found is None or not found.submodule_search_locations:
         raise UnknownExchange("ccxt is not installed; install the project with its dependencies")
-    folder = Path(found.submodule_search_locations[0]) / package
-    return tuple(sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_")))
+    return Path(found.submodule_search_locations[0])

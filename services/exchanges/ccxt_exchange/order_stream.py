@@ -4,37 +4,31 @@ A stream's reports are hints: what they lack is looked up, and after each gap in
 """
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from loguru import logger
 
 from services.exchanges.ccxt_exchange import library
 from services.exchanges.ccxt_exchange.connections import Connections, serve
+from services.exchanges.ccxt_exchange.dials import Dials
 from services.exchanges.ccxt_exchange.feeds import Source
-from services.exchanges.ccxt_exchange.outcomes import words_of
-from services.messages import OrderReport, OrderStatus, QueryFailed
+from services.exchanges.ccxt_exchange.order_polling import Desk, OrderPolling
+from services.exchanges.ccxt_exchange.outcomes import is_of_network, words_of
+from services.messages import OrderReport, QueryFailed
 from services.tasks import end_tasks
 
 ORDERS = "orders"
-SUBSCRIBED_WITHIN_S = 10.0
+SUBSCRIBED_WITHIN_S = 4.0
+SUBSCRIBED_WITHIN_MAX_S = 16.0
+"""The patience doubles with each subscription that is not answered."""
 STREAM_FAILURES_MAX = 3
 UNHEARD_REPORTS_MAX = 10_000
-_PAUSE_MIN_S = 0.25
-_PAUSE_MAX_S = 4.0
+_REFUSED_AGAIN_S = 4.0
 _LOOK_EVERY_S = 0.05
-
-
-class Desk(Protocol):
-    """Where the truth about orders is asked for."""
-
-    async def fetch_order(self, client_order_id: str, symbol: str) -> OrderReport | None: ...
-
-    async def fetch_open_orders(self) -> list[OrderReport]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +39,14 @@ class OrderStreamStatus:
     is_connected: bool
     gaps: int
     fault: str
+
+
+@dataclass(slots=True)
+class Interruption:
+    """From the loss of the stream until it is back, by the event loop's clock."""
+
+    began_s: float
+    failures: int = 0
 
 
 class OrderStream:
@@ -68,6 +70,9 @@ class OrderStream:
         _leave_fees_to_trades(exchange)
         self.connections = Connections(exchange)
         self.connections.when_connected(self._on_connected)
+        self.dials = Dials()
+        self.dials.follow(self.connections)
+        self.interruption: Interruption | None = None
         self.connections.when_misread(lambda _: self._note_gap("a message could not be read"))
         self.gaps = 0
         self.fault = ""
@@ -80,6 +85,12 @@ class OrderStream:
         self._tasks: set[asyncio.Task[None]] = set()
         self._gap_told: list[Callable[[], None]] = []
         self._has_begun = self._is_closed = False
+        self._unanswered = 0
+        """Subscriptions in a row."""
+
+    def hurry(self) -> None:
+        """The exchange answers again: the stream is tried now."""
+        self.dials.hurry()
 
     def when_reports_were_missed(self, call: Callable[[], None]) -> None:
         """Called whenever the stream is (again) connected, and whenever something on it could not be read."""
@@ -102,7 +113,9 @@ class OrderStream:
         return heard
 
     def status(self) -> OrderStreamStatus:
-        return OrderStreamStatus(self.source, self.connections.of(ORDERS) is not None, self.gaps, self.fault)
+        client = self.connections.of(ORDERS)
+        is_connected = client is not None and bool(client.isConnected)
+        return OrderStreamStatus(self.source, is_connected, self.gaps, self.fault)
 
     async def close(self) -> None:
         self._is_closed = True
@@ -149,24 +162,42 @@ class OrderStream:
                 task = asyncio.current_task()
                 if self._is_closed or (task is not None and task.cancelling()):
                     raise
-                self.fault = "the connection was closed"  # ccxt cancels who waits on it
+                is_refused, self.fault = False, "the connection was closed"  # ccxt cancels who waits on it
             except Exception as fault:  # ccxt raises what its transport raises
                 error = _behind(fault)
-                self.fault = words_of(error)
+                is_refused, self.fault = not is_of_network(error), words_of(error)
                 self._let_go(error)
             else:
                 failures = 0
-                self.source, self.fault = Source.STREAM, ""
+                self._restored()
                 self._hear(orders)
                 continue
             failures += 1
+            self._interrupted()
+            if failures >= STREAM_FAILURES_MAX:
+                self.source = Source.POLLING
+            if is_refused:
+                await self.dials.refused_turn(ORDERS, failures, _REFUSED_AGAIN_S)
+            else:
+                await self.dials.turn(self.connections.url_of(ORDERS), failures)
+
+    def _interrupted(self) -> None:
+        """An interruption is told once, however often it is dialled in vain."""
+        if self.interruption is None:
+            self.interruption = Interruption(asyncio.get_running_loop().time())
             logger.bind(event="order_stream_interrupted", reason=self.fault).warning(
                 "order_stream_interrupted"
             )
-            if failures >= STREAM_FAILURES_MAX:
-                self.source = Source.POLLING
-            pause_s = min(_PAUSE_MIN_S * 2 ** min(failures - 1, 10), _PAUSE_MAX_S)
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+        self.interruption.failures += 1
+
+    def _restored(self) -> None:
+        self.source, self.fault, self._unanswered = Source.STREAM, "", 0
+        if self.interruption is not None:
+            lasted_s = round(asyncio.get_running_loop().time() - self.interruption.began_s, 1)
+            failures, self.interruption = self.interruption.failures, None
+            logger.bind(event="order_stream_restored", lasted_s=lasted_s, failures=failures).info(
+                "order_stream_restored"
+            )
 
     def _hear(self, orders: list[Mapping[str, Any]]) -> None:
         """Read at once: ccxt changes these objects with the next message."""
@@ -174,7 +205,7 @@ class OrderStream:
             try:
                 report = self._read(order)
             except Exception as error:  # a stream may say anything, and the truth is asked for elsewhere
-                self._note_gap(f"an order could not be read: {error!r}")
+                self._note_gap(f"an order could not be read: {words_of(error)}")
                 continue
             if report is not None:
                 self._take(report)
@@ -193,16 +224,17 @@ class OrderStream:
     async def _confirm(self, client: Any) -> None:
         """The books are compared once reports flow again, not before; a subscription without an answer is given up."""
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + SUBSCRIBED_WITHIN_S
+        within_s = min(SUBSCRIBED_WITHIN_S * 2 ** min(self._unanswered, 10), SUBSCRIBED_WITHIN_MAX_S)
+        until_s = loop.time() + within_s
         while loop.time() < until_s:
             await asyncio.sleep(_LOOK_EVERY_S)
             if not self.connections.is_in_use(client):
                 return
             if _is_subscribed(client):
-                if self.source is Source.POLLING:
-                    self.source, self.fault = Source.STREAM, ""
+                self._restored()
                 self._note_gap("the order stream was connected")
                 return
+        self._unanswered += 1
         self.connections.make_anew(client, "the subscription to orders was not answered")
 
     async def _poll(self) -> None:
@@ -214,45 +246,6 @@ class OrderStream:
             with suppress(QueryFailed):
                 for report in await self._polling.ask():
                     self._take(report)
-
-
-class OrderPolling:
-    """Finds out by questions what a stream would have told: which orders changed since the last time."""
-
-    def __init__(self, desk: Desk, every_s: float) -> None:
-        self.every_s = every_s
-        self._desk = desk
-        self._open: dict[str, OrderReport] = {}
-
-    def note(self, report: OrderReport) -> None:
-        """What is known of an order from elsewhere: its beginning, or its end."""
-        if report.status is not OrderStatus.OPEN:
-            self._open.pop(report.client_order_id, None)
-        elif report.client_order_id:
-            self._open[report.client_order_id] = report
-
-    async def ask(self) -> list[OrderReport]:
-        """Raises QueryFailed. What changed, each with all that the exchange says of it."""
-        listed = {report.client_order_id: report for report in await self._desk.fetch_open_orders()}
-        changed = [
-            name
-            for name, known in self._open.items()
-            if name not in listed or listed[name].filled != known.filled
-        ]
-        reports = []
-        for name in changed:
-            report = await self._desk.fetch_order(name, self._open[name].symbol)
-            if report is None:
-                continue  # accepted a moment ago and not yet to be found: it is asked for again
-            reports.append(report)
-            if report.status is OrderStatus.OPEN:
-                self._open[name] = report
-            else:
-                del self._open[name]
-        for name, report in listed.items():
-            if name and name not in self._open and name not in changed:
-                self._open[name] = report
-        return reports
 
 
 def _leave_fees_to_trades(exchange: Any) -> None:

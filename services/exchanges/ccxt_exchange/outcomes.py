@@ -1,5 +1,6 @@
 """What an exchange's error means for an order: surely refused, or unknown. An allow-list; all else is unknown."""
 
+import html
 import re
 from collections.abc import Mapping
 from datetime import UTC
@@ -42,7 +43,9 @@ REFUSALS = frozenset(
 _QUIET = frozenset({418, 429})
 _DUPLICATE = re.compile(r"duplicat|already (exist|in use|used)|repeat", re.IGNORECASE)
 _ADDRESS = re.compile(r"\?\S+")
-_WORDS_MAX = 300
+_PAGE = re.compile(r"<(?:!doctype|\?xml|html|head|body|title|h1|center|p|div)\b.*", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+_WORDS_MAX = 200
 QUIET_MS = {429: 5_000, 418: 60_000}
 """How long an exchange is left alone that asked for it without saying how long."""
 _QUIET_MAX_MS = 3 * 24 * 3_600_000
@@ -75,6 +78,11 @@ def is_ccxt_error(error: BaseException) -> bool:
     return isinstance(error, library.errors().BaseError)
 
 
+def is_of_network(error: BaseException) -> bool:
+    """As ccxt counts it: nobody was reached, or the one who was cannot serve now."""
+    return isinstance(error, library.errors().NetworkError)
+
+
 def is_no_answer(error: BaseException, answer: Answer | None = None) -> bool:
     """The exchange was not reached, or did not make sense; as against one that answered with a refusal.
 
@@ -103,10 +111,26 @@ def absence_ms(answer: Answer, now_ms: int) -> int | None:
 
 
 def words_of(error: BaseException) -> str:
-    """The error in one line, without the query strings that carry signatures."""
-    text = " ".join(_ADDRESS.sub("?...", str(error)).split())
-    name = type(error).__name__
-    return f"{name}: {text[:_WORDS_MAX]}" if text else name
+    """The error in one short line: without the query strings that carry signatures, a page as its title alone."""
+    text, name = line_of(str(error)), type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
+def line_of(text: str) -> str:
+    """What somebody else wrote, in one short line of printable letters."""
+    text = _ADDRESS.sub("?...", _without_page(text))
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())[:_WORDS_MAX]
+
+
+def _without_page(text: str) -> str:
+    """What a gateway says of itself is for browsers; before it stand the request and its status."""
+    page = _PAGE.search(text)
+    if page is None:
+        return text
+    before, title = text[: page.start()].rstrip(), _TITLE.search(page[0])
+    told = html.unescape(title[2]).strip() if title else ""
+    return (before if told in before else f"{before} {told}") or "a page without a title"
 
 
 def _retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:

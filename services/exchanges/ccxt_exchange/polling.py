@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from loguru import logger
 
+from services.exchanges.ccxt_exchange.outcomes import words_of
 from services.tasks import end_tasks
 
-_PAUSE_MAX_S = 30.0
+_PAUSE_MAX_S = 4.0
+"""Longer waits are the circuit breaker's matter, and its word ends this pause."""
 
 Answered = Callable[[str, Mapping[str, Any]], None]
 Ask = Callable[..., Awaitable[Any]]
@@ -28,11 +31,16 @@ class Polling:
         self._put = ask
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
+        self._hurried = asyncio.Event()
 
     def begin(self, symbols: Callable[[], Iterable[str]], answered: Answered) -> None:
         """Asks for `symbols()` in turns. It is harmless to begin what has begun."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(symbols, answered))
+
+    def hurry(self) -> None:
+        """The exchange answers again: what is polled is asked for now."""
+        self._hurried.set()
 
     async def close(self) -> None:
         if self._task is not None:
@@ -52,10 +60,15 @@ class Polling:
             except Exception as error:  # ccxt raises what its transport raises; the next turn asks again
                 failures += 1
                 if failures == 1:
-                    logger.bind(event="polling_failed", symbols=len(wanted), error=repr(error)).warning(
+                    words = words_of(error)
+                    logger.bind(event="polling_failed", symbols=len(wanted), error=words).warning(
                         "polling_failed"
                     )
-            await asyncio.sleep(min(self._every_s * 2 ** min(failures, 8), max(_PAUSE_MAX_S, self._every_s)))
+            pause_s = min(self._every_s * 2 ** min(failures, 8), max(_PAUSE_MAX_S, self._every_s))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._hurried.wait()
+            self._hurried.clear()
 
     async def _ask(self, symbols: list[str], answered: Answered) -> None:
         if len(symbols) > 1 and self._exchange.has.get("fetchTickers"):

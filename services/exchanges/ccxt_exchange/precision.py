@@ -19,11 +19,12 @@ FINEST = Decimal("1E-8")
 def rules_of(market: Mapping[str, Any], mode: int, price: Decimal | None = None) -> MarketRules:
     """`price` is needed where prices have a number of digits that count: their step is that of the present price.
 
+    A limit of zero is none, as Binance writes a filter that is switched off.
     Raises Unreadable.
     """
     precision, limits = market.get("precision") or {}, market.get("limits") or {}
     amounts, costs = limits.get("amount") or {}, limits.get("cost") or {}
-    at_market = limits.get("market") or {}
+    at_market, prices = limits.get("market") or {}, limits.get("price") or {}
     symbol = str(market["symbol"])
     return MarketRules(
         symbol=symbol,
@@ -31,6 +32,8 @@ def rules_of(market: Mapping[str, Any], mode: int, price: Decimal | None = None)
         price_step=step_of(precision.get("price"), mode, price, f"{symbol} precision.price"),
         amount_min=max(_least(amounts, symbol, "amount"), _least(at_market, symbol, "market")),
         cost_min=_least(costs, symbol, "cost"),
+        price_min=_least(prices, symbol, "price"),
+        price_max=number(prices.get("max"), f"{symbol} limits.price.max") or None,
     )
 
 

@@ -16,7 +16,7 @@ from tenacity import (
 from services.exchanges.ccxt_exchange import library
 from services.exchanges.ccxt_exchange.breaker import Breaker
 from services.exchanges.ccxt_exchange.instance import Answer, listening
-from services.exchanges.ccxt_exchange.outcomes import absence_ms, is_no_answer, quiet_ms, words_of
+from services.exchanges.ccxt_exchange.outcomes import absence_ms, is_no_answer, line_of, quiet_ms, words_of
 from services.messages import KeysRefused, QueryFailed
 
 ATTEMPTS = 3
@@ -67,6 +67,13 @@ class Questions:
             raise QueryFailed(f"{what}: {fault}") from fault.__cause__
         return answer
 
+    async def once(self, what: str, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """As `ask`, without a second attempt."""
+        try:
+            return await self._attempt(what, (dict, list, int, float), True, lambda: call(*arguments))
+        except _AskAgain as fault:
+            raise QueryFailed(f"{what}: {fault}") from fault.__cause__
+
     async def _attempt(
         self, what: str, wants: tuple[type, ...], may_be_empty: bool, call: Callable[[], Awaitable[Any]]
     ) -> Any:
@@ -80,7 +87,7 @@ class Questions:
                 self._weigh(what, error, answer, wants)
         if answer.requests and not _is_shaped(answer.body, wants, may_be_empty):
             self._breaker.note_failure(f"{what}: not an answer")
-            raise _AskAgain(f"the answer was {str(answer.body)[:80]!r}")
+            raise _AskAgain(f"the answer was {line_of(str(answer.body))[:80]!r}")
         self._breaker.note_answer()
         return result
 

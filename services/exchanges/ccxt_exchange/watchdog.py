@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from services.exchanges.ccxt_exchange.outcomes import words_of
 from services.tasks import end_tasks
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Watchdog:
             async with asyncio.timeout(_ANSWER_WITHIN_S):
                 answer = await self._feeds.polling.fetch(feed.symbol)
         except Exception as error:  # ccxt raises what its transport raises: no answer
-            logger.bind(event="price_not_told", symbol=feed.symbol, error=repr(error)).debug("price_not_told")
+            words = words_of(error)
+            logger.bind(event="price_not_told", symbol=feed.symbol, error=words).debug("price_not_told")
             return None
         return dict(answer)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from loguru import logger
 
 from services.exchanges.ccxt_exchange.connections import FAULTY_FRAMES_MAX
 from services.exchanges.ccxt_exchange.feeds import Source
@@ -60,6 +61,8 @@ async def test_a_stalled_feed_whose_pongs_work_is_noticed_in_time_and_made_anew(
         assert not told.is_stale
         assert not told.fault
         assert told.source == Source.STREAM
+        assert told.stalls_cured == 1
+        assert told.cured_at_ms is not None
 
 
 async def test_a_stall_with_no_answer_to_questions_is_said_and_made_anew() -> None:
@@ -138,3 +141,60 @@ async def test_streams_that_keep_failing_are_replaced_by_questions_until_they_wo
         while await price(made) != "12":
             pass
         assert made.status()[0].source is Source.STREAM
+
+
+async def test_what_is_polled_goes_back_to_its_stream_and_asks_at_once_when_the_exchange_is_back() -> None:
+    async with streams() as server, feeds(server) as made:
+        made.polling._every_s = 3_600
+        assert await first_price(server, made) == "1"
+        server.takes_connections, server.rest_prices = False, {"BTCUSDT": "10"}
+        await server.drop()
+        await until(lambda: made.status()[0].source is Source.POLLING)
+        assert await price(made) == "10", "it is asked at first"
+        made.feeds[BTC].failures = 1_000
+        server.rest_prices = {"BTCUSDT": "11"}
+        made.hurry()
+        assert await price(made) == "11"
+        await until(lambda: bool(made.dials._turns))
+        server.takes_connections = True
+        loop = asyncio.get_running_loop()
+        since_s = loop.time()
+        made.hurry()
+        await server.subscribed()
+        assert loop.time() - since_s < 1.0
+        await server.push("12")
+        while await price(made) != "12":
+            pass
+
+
+async def test_a_connection_that_is_made_calls_the_others_back() -> None:
+    async with streams() as server, feeds(server) as made:
+        waiting = [asyncio.create_task(price(made, symbol)) for symbol in (BTC, ETH)]
+        await server.subscribed()
+        await server.subscribed(market_id="ETHUSDT")
+        server.takes_connections = False
+        await server.drop()
+        await until(lambda: all(told.source is Source.POLLING for told in made.status()))
+        server.takes_connections = True
+        await server.subscribed()
+        await server.subscribed(market_id="ETHUSDT")
+        await server.push("1")
+        await server.push("2", market_id="ETHUSDT")
+        assert await asyncio.gather(*waiting) == ["1", "2"]
+
+
+async def test_an_exchange_that_is_away_is_no_warning_for_each_symbol(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.exchanges.ccxt_exchange.feeds.POLLED_NAMED_MAX", 1)
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="WARNING", format="{message} {extra}")
+    try:
+        async with streams() as server, feeds(server) as made:
+            server.takes_connections, server.rest_prices = False, {"BTCUSDT": "10", "ETHUSDT": "20"}
+            waiting = [asyncio.create_task(price(made, symbol)) for symbol in (BTC, ETH)]
+            await until(lambda: [told.source for told in made.status()] == [Source.POLLING] * 2)
+            assert await asyncio.gather(*waiting) == ["10", "20"]
+    finally:
+        logger.remove(sink)
+    assert [line.split()[0] for line in lines] == ["feed_is_polled"]

@@ -227,3 +227,14 @@ async def test_a_queue_of_questions_holds_no_order_back(connected: Connected) ->
     await asyncio.gather(*waiting, return_exceptions=True)
     assert left > 300
     assert took_s < 1
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_of_a_page_in_place_of_an_answer_its_title_is_told(connected: Connected, status: int) -> None:
+    page = "<html><head><title>Bad Gateway</title></head><body><center>nginx</center></body></html>"
+    connected.server.on(QUERY, Reply(page, status))
+    with pytest.raises(QueryFailed) as failure:
+        await connected.desk.fetch_order(NAME, SYMBOL)
+    told = str(failure.value) + connected.clients.breaker.status().why
+    assert "Bad Gateway" in told
+    assert "<" not in told

@@ -7,7 +7,8 @@ from decimal import ROUND_FLOOR, Context, Decimal, Underflow, localcontext
 import pytest
 
 from services.exchanges.ccxt_exchange.breaker import Circuit
-from services.exchanges.ccxt_exchange.client import BadOptions, make_clients
+from services.exchanges.ccxt_exchange.client import make_clients
+from services.exchanges.ccxt_exchange.options import BadOptions
 from services.exchanges.ccxt_exchange.outcomes import OutcomeUnknown
 from services.messages import OrderRefused, OrderStatus
 from tests.exchanges.ccxt_exchange.scripted import SYMBOL, Connected, Reply, binance, order, said
@@ -100,6 +101,22 @@ async def test_an_answer_that_never_comes_leaves_the_order_unknown(connected: Co
     with pytest.raises(OutcomeUnknown, match="RequestTimeout"):
         await connected.desk.create_order(order("sell", "0.5"))
     assert len(connected.server.requests(CREATE)) == 1
+
+
+async def test_an_order_that_reached_nobody_counts_as_unknown_and_is_sent_once(connected: Connected) -> None:
+    """Nothing that ccxt tells distinguishes a refused connection from one that broke after the request."""
+    orders = connected.clients.orders
+    orders.urls["api"]["private"] = "http://127.0.0.1:1/api/v3"
+    with pytest.raises(OutcomeUnknown, match="ExchangeNotAvailable"):
+        await connected.desk.create_order(order("buy", "0.5", "100"))
+    assert connected.server.requests(CREATE) == []
+
+
+async def test_an_order_that_ccxt_stops_before_it_goes_out_is_refused(connected: Connected) -> None:
+    connected.clients.orders.secret = None
+    with pytest.raises(OrderRefused, match="secret"):
+        await connected.desk.create_order(order("buy", "0.5", "100"))
+    assert connected.server.requests(CREATE) == []
 
 
 async def test_a_cancelled_caller_gets_its_cancellation_and_no_verdict(connected: Connected) -> None:

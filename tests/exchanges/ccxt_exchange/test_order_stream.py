@@ -1,6 +1,7 @@
 """The order stream over the real ccxt client: gaps are told, hints stay hints, and nothing waits for ever."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -247,6 +248,42 @@ async def test_a_stream_that_keeps_failing_is_replaced_by_questions() -> None:
         server.takes_connections = True
         await server.users()
         await until(lambda: made.status().source == Source.STREAM)
+
+
+async def test_an_interruption_is_told_once_with_its_end_and_nothing_else_is_said_of_its_dials() -> None:
+    """What nobody awaits would be written to stderr by asyncio, beside the log."""
+    lines: list[str] = []
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: unheard.append(told))
+    sink = logger.add(lines.append, level="INFO", format="{message} {extra}")
+    try:
+        async with streams() as server, reports(server) as made:
+            await first_report(server, made)
+            server.takes_connections = False
+            await server.drop()
+            await until(lambda: made.interruption is not None and made.interruption.failures >= 5)
+            server.takes_connections = True
+            await server.users(connects=2)
+            await until(lambda: made.interruption is None)
+            assert not made.fault
+            server.refusal = {
+                "code": -1021,
+                "msg": "Timestamp for this request is outside of the recvWindow.",
+            }
+            await server.drop()
+            await until(lambda: "-1021" in made.fault)
+        gc.collect()
+    finally:
+        logger.remove(sink)
+    assert unheard == []
+    assert [line.split()[0] for line in lines if "order_stream" in line] == [
+        "order_stream_interrupted",
+        "order_stream_restored",
+        "order_stream_interrupted",
+    ]
+    (restored,) = (line for line in lines if line.startswith("order_stream_restored"))
+    assert "'failures': " in restored
+    assert "'lasted_s': " in restored
 
 
 async def test_a_token_in_a_streams_address_is_told_to_nobody() -> None:

@@ -110,3 +110,27 @@ def test_words_carry_no_query_string_and_no_novel() -> None:
     error = library.errors().NetworkError("GET https://x/api?timestamp=1&signature=abc 502 " + "x" * 5_000)
     assert "signature" not in words_of(error)
     assert len(words_of(error)) < 400
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "binance GET https://x/api 503 Service Unavailable <html>\r\n<head><title>503 Service Unavailable"
+            "</title></head>\r\n<body><center><h1>503</h1></center></body></html>",
+            "binance GET https://x/api 503 Service Unavailable",
+        ),
+        (
+            'kraken <!DOCTYPE html><html lang="en"><head><style>b{}</style><title>Just a moment&hellip;</title>',
+            "kraken Just a moment…",
+        ),
+        ("502 <html><body><h1>Bad Gateway</h1><p>sorry</p></body></html>", "502 Bad Gateway"),
+        ("<html><body>nothing told</body></html>", "a page without a title"),
+        ('gate <?xml version="1.0"?><Error><Code>SlowDown</Code></Error>', "gate"),
+        ('binance {"msg": "1 < 2, and\n3 > 2"}', 'binance {"msg": "1 < 2, and 3 > 2"}'),
+        ("red \x1b[31malert\x07", "red [31malert"),
+    ],
+)
+def test_of_an_error_page_its_title_is_told_in_one_line(said: str, words: str) -> None:
+    told = words_of(library.errors().ExchangeNotAvailable(said))
+    assert told == f"ExchangeNotAvailable: {words}"

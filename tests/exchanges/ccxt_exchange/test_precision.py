@@ -18,6 +18,8 @@ from services.exchanges.ccxt_exchange.precision import (
     step_of,
 )
 from services.exchanges.exact import is_multiple
+from services.exchanges.order_rules import refuse_bad_order
+from services.messages import OrderRefused, OrderRequest
 
 STEPS = (
     # mode, precision, reference price, step
@@ -69,18 +71,44 @@ def test_the_larger_of_two_minima_holds() -> None:
     assert (rules.amount_min, rules.cost_min) == (Decimal("0.003"), Decimal(5))
 
 
+LIMITS = [
+    ({"amount": {"min": "0.5"}}, "0.499", "100", "amount_min 0.5"),
+    ({"market": {"min": "0.5"}}, "0.499", "100", "amount_min 0.5"),
+    ({"cost": {"min": "50"}}, "0.499", "100", "cost_min 50"),
+    ({"price": {"min": "100.01"}}, "0.5", "100", "price_min 100.01"),
+    ({"price": {"max": "99.99"}}, "0.5", "100", "price_max 99.99"),
+]
+
+
+@pytest.mark.parametrize(("limits", "amount", "price", "why"), LIMITS, ids=[row[-1] for row in LIMITS])
+def test_each_limit_that_a_market_names_refuses_what_breaks_it(
+    limits: dict[str, Any], amount: str, price: str, why: str
+) -> None:
+    request = OrderRequest("a1", "BTC/USDT", "buy", "limit", Decimal(amount), Decimal(price))
+    refuse_bad_order(request, rules_of(market(limits={}), TICK_SIZE), None)
+    with pytest.raises(OrderRefused, match=why):
+        refuse_bad_order(request, rules_of(market(limits=limits), TICK_SIZE), None)
+
+
+def test_the_price_of_a_market_order_is_nobodys_to_limit() -> None:
+    rules = rules_of(market(limits={"price": {"min": "200", "max": "300"}}), TICK_SIZE)
+    refuse_bad_order(OrderRequest("a1", "BTC/USDT", "buy", "market", Decimal(1)), rules, Decimal(100))
+
+
 @pytest.mark.parametrize(
     "limits",
     [
         None,
         {},
         {"amount": None, "cost": {}},
-        {"amount": {"min": None}, "cost": {"min": None}, "market": {"min": None}},
+        {"amount": {"min": None}, "cost": {"min": None}, "market": {"min": None}, "price": {"max": None}},
+        {"price": {"min": "0.00000000", "max": "0.00000000"}},
     ],
 )
 def test_a_missing_limit_limits_nothing(limits: object) -> None:
     rules = rules_of(market(limits=limits), TICK_SIZE)
     assert (rules.amount_min, rules.cost_min) == (Decimal(0), Decimal(0))
+    assert (rules.price_min, rules.price_max) == (Decimal(0), None)
 
 
 def test_a_missing_precision_is_the_finest() -> None:
