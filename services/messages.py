@@ -105,10 +105,19 @@ class OrderNews:
     """The report answers a look-up: asking again at once would say no more."""
     asked_at_ms: int | None = None
     """When the question left that it answers; None for what nobody asked for."""
+    wait_ms: int = 0
+    """For how long the exchange takes no order, where a refusal said so."""
 
 
 class OrderRefused(Exception):
-    """The exchange surely did not take the order, and never will."""
+    """The exchange surely did not take the order, and never will.
+
+    `wait_ms`: for how long it said that it takes none; 0 when it did not say.
+    """
+
+    def __init__(self, why: str, *, wait_ms: int = 0) -> None:
+        super().__init__(why)
+        self.wait_ms = wait_ms
 
 
 class CancelRefused(Exception):

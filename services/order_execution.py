@@ -127,7 +127,10 @@ class OrderExecutionService:
         try:
             report = await self.desk.create_order(request)
         except OrderRefused as refusal:
-            return self._news(row, event=machine.ORDER_REJECTED, reason=str(refusal))
+            rejected, why = machine.ORDER_REJECTED, str(refusal)
+            return OrderNews(
+                row.client_order_id, row.symbol, None, rejected, why, row.id, wait_ms=refusal.wait_ms
+            )
         finally:
             self._creating.discard(row.client_order_id)
             self._note_departure(row.client_order_id)
@@ -176,6 +179,7 @@ class OrderExecutionService:
             turn.outbox_done.append(news.outbox_done)
         if news.asked_at_ms is not None:
             turn.asked_at_ms = news.asked_at_ms
+        turn.wait_ms = news.wait_ms
         order = turn.order(news.client_order_id)
         if order is None:
             return False

@@ -196,10 +196,11 @@ class DealOrders:
         return None if limit_s is None else (position.opened_at_ms or turn.now_ms) + int(limit_s * 1000)
 
     def exit_patience(self, turn: Turn, position: PositionRecord) -> int:
-        """A live exit is given time; one that was refused is repeated after a pause that doubles up to a minute."""
+        """A live exit is given time; one that was refused is repeated after a pause that doubles up to a minute, or
+        in the moment in which the exchange takes orders again, where it said when."""
         if not self.no_exit_is_live(turn, position).holds:
             return turn.now_ms + EXIT_PATIENCE_MS
-        pause_ms = EXIT_RETRY_MIN_MS << min(max(position.exit_attempt - 1, 0), 16)
+        pause_ms = turn.wait_ms or EXIT_RETRY_MIN_MS << min(max(position.exit_attempt - 1, 0), 16)
         return turn.now_ms + min(pause_ms, EXIT_RETRY_MAX_MS)
 
     def _name(self, position: PositionRecord) -> str:

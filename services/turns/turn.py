@@ -79,6 +79,7 @@ class Turn:
         "staged",
         "symbol",
         "view",
+        "wait_ms",
     )
 
     def __init__(self, view: WorkingView, symbol: str, now_ms: int) -> None:
@@ -88,6 +89,8 @@ class Turn:
         self.signal: Signal | None = None
         self.asked_at_ms = now_ms
         """When the question left whose answer this turn reads: an absence is of that moment, not of now."""
+        self.wait_ms = 0
+        """For how long the exchange takes no order, where the refusal that this turn reads said so."""
         self.because = ""
         """The refusals that led to the row being carried out, when it is one of the last resort."""
         self.staged: dict[tuple[str, str], Record] = {}

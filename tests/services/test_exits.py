@@ -130,6 +130,24 @@ async def test_a_refused_exit_is_repeated_for_ever_with_a_growing_pause(tmp_path
         assert len(set(bench.desk.asked("create"))) == len(bench.desk.asked("create"))
 
 
+async def test_an_exit_refused_for_a_time_is_repeated_at_its_end(tmp_path: Path) -> None:
+    """A ban says how long it lasts: waiting longer would leave the position to the market."""
+    async with running(tmp_path / "d.sqlite", at_market(market_rules())) as bench:
+        await bench.enter()
+        deal = bench.position().id
+        refusals = [OrderRefused("busy") for _ in range(4)]
+        refusals += [OrderRefused("left alone", wait_ms=wait_ms) for wait_ms in (150_000, 90_000, 30_000)]
+        bench.desk.creates.extend(refusals)
+        await bench.sell()
+        sent_at_s = [0]
+        for second in range(1, 200):
+            await bench.wait(1)
+            sent_at_s += [second] * (len(bench.desk.asked("create")) - 1 - len(sent_at_s))
+        pauses = [after - before for before, after in pairwise(sent_at_s)]
+        assert pauses == [1, 2, 4, 8, 60, 60, 30]
+        assert bench.position(deal).state == "closed"
+
+
 async def test_an_exit_cut_short_is_repeated_over_the_rest(tmp_path: Path) -> None:
     async with holding_ten(tmp_path) as bench:
         deal = bench.position().id

@@ -95,6 +95,11 @@ class Breaker:
         status = self.status()
         return self.refusal() if status.circuit is Circuit.OPEN and status.is_ordered else ""
 
+    def wait_ms(self) -> int:
+        """For how long the exchange asked for quiet; 0 when it did not."""
+        status = self.status()
+        return max(self._until_ms - self.now_ms(), 0) if status.is_ordered else 0
+
     def end_pause(self) -> bool:
         """There is a sign that the exchange is back: the next request may find out, unless it said until when."""
         if self.status().circuit is Circuit.CLOSED or self._is_still_awaited():

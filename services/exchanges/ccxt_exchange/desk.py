@@ -64,7 +64,7 @@ class CcxtDesk:
         breaker = self._clients.breaker
         refusal = breaker.order_refusal() or ("" if is_exit else breaker.entry_refusal())
         if refusal:
-            raise OrderRefused(f"not sent: {refusal}")
+            raise OrderRefused(f"not sent: {refusal}", wait_ms=breaker.wait_ms())
         arguments, extra = await self._as_sent(request)
         with urgency(Priority.EXIT if is_exit else Priority.ENTRY), listening() as answer:
             try:
@@ -73,7 +73,7 @@ class CcxtDesk:
                 self._weigh(error, answer)
                 fate = fate_of_create(error, answer, posts=self._clients.capabilities.is_known)
                 if fate is Fate.REFUSED:
-                    raise OrderRefused(words_of(error)) from error
+                    raise OrderRefused(words_of(error), wait_ms=breaker.wait_ms()) from error
                 raise OutcomeUnknown(words_of(error)) from error
         return self._created(request, order)
 

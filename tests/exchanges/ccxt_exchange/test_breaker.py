@@ -158,8 +158,10 @@ def test_exits_and_cancels_go_out_unless_the_exchange_itself_asked_for_quiet(bre
 
 
 def test_quiet_lasts_as_long_as_it_was_asked_for(breaker: Breaker, clock: Clock) -> None:
+    assert breaker.wait_ms() == 0
     breaker.keep_quiet(60_000, "banned")
     breaker.keep_quiet(5_000, "slower")
+    assert breaker.wait_ms() == 60_000
     breaker.note_answer()  # to a request that left before
     clock.at_ms += 59_999
     assert breaker.status().circuit is Circuit.OPEN

@@ -197,14 +197,16 @@ async def test_a_ban_is_kept_for_as_long_as_the_exchange_says(connected: Connect
     connected.server.on(
         CREATE, Reply({"code": -1003, "msg": "Way too many."}, 418, {"Retry-After": "120"}), binance_order()
     )
-    with pytest.raises(OrderRefused):
+    with pytest.raises(OrderRefused) as banned:
         await connected.desk.create_order(order("buy", "0.5", "100"))
+    assert 115_000 < banned.value.wait_ms <= 120_000
     status = connected.clients.breaker.status()
     assert (status.circuit, status.is_ordered) == (Circuit.OPEN, True)
     left_ms = (status.until_ms or 0) - connected.clients.now_ms()
     assert 115_000 < left_ms <= 120_000
-    with pytest.raises(OrderRefused, match="not sent"):
+    with pytest.raises(OrderRefused, match="not sent") as unsent:
         await connected.desk.create_order(order("sell", "0.5"))
+    assert 115_000 < unsent.value.wait_ms <= banned.value.wait_ms
     with pytest.raises(OutcomeUnknown, match="not sent"):
         await connected.desk.cancel_order(NAME, SYMBOL)
     assert len(connected.server.requests(CREATE)) == 1
