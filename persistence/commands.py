@@ -18,6 +18,8 @@ from persistence.files import connect, reading
 _APPLICATION_ID = 0x44495243
 """`DIRC`: no engine's database, so neither file is taken for the other."""
 _VERSION = 1
+_PATIENCE_S = 5
+"""How long who gives a command waits for others who do."""
 _KEPT_MS = 7 * 86_400_000
 """How long a command that nobody waits for any more is kept for people to look at."""
 
@@ -130,21 +132,40 @@ def _opened_to_give(path: Path) -> sqlite3.Connection:
     if not path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
     connection = connect(path)
-    connection.execute("PRAGMA busy_timeout = 5000")
-    if _is_foreign(connection):
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000}")
+        _refuse_foreign(connection, path)
+        _write_ahead(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
         connection.close()
-        raise StoreError(f"{path}: it is not Dirigent's file of commands; move it away")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+        raise
     return connection
 
 
-def _is_foreign(connection: sqlite3.Connection) -> bool:
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Sets the log of a new file. For the lock that this takes SQLite does not wait, whatever its busy timeout says:
+    another one who gives the first command may hold it."""
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > until_s:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     """An empty file is nobody's: one who wanted to give died before the first command was in."""
     found = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    return bool(found != _APPLICATION_ID and (found or tables)) or version > _VERSION
+    if (found != _APPLICATION_ID and (found or tables)) or version > _VERSION:
+        raise StoreError(f"{path}: it is not Dirigent's file of commands; move it away")
 
 
 def _row(command: Command) -> tuple[Any, ...]:

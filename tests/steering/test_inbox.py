@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -121,6 +122,19 @@ def test_many_who_give_at_once_lose_nothing(database: Path) -> None:
     for name in ("Ada", "Bob", "Cyd"):
         mine = [command.arguments["n"] for command in given if command.person == name]
         assert mine == list(range(10)), "one giver's commands keep their order"
+
+
+@pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
+def test_who_gives_first_waits_for_another_who_does(database: Path, lock: str) -> None:
+    with closing(
+        sqlite3.connect(inbox_path(database), isolation_level=None, check_same_thread=False)
+    ) as other:
+        other.execute(f"BEGIN {lock}")
+        release = threading.Timer(0.3, other.execute, ("ROLLBACK",))
+        release.start()
+        given = give(database, "halt")
+        release.join()
+    assert [command.id for command in commands.waiting(database)] == [given.id]
 
 
 def test_what_was_answered_long_ago_is_forgotten_and_what_waits_is_not(database: Path) -> None:

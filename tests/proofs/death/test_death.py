@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dirigent.proofs.death.boundaries import BOUNDARIES
 from dirigent.proofs.death.copies import copy_without_log
-from dirigent.proofs.death.killing import kill_at_boundaries, kill_at_random
+from dirigent.proofs.death.killing import AT_WORK, kill_at_boundaries, kill_at_random
 from dirigent.proofs.death.power import cut_the_power
 from dirigent.proofs.death.remains import NEVER_ARRIVED
 from dirigent.proofs.death.rivals import start_two_at_once
@@ -27,7 +27,7 @@ def test_random_kills_lose_no_order_and_send_none_twice(tmp_path: Path) -> None:
     toll = kill_at_random(tmp_path, KILLS, fresh_seed(), silent)
     assert toll.wrong == []
     assert toll.total == KILLS
-    assert toll.orders > 0
+    assert toll.orders > 0 or not toll.kills[AT_WORK]
 
 
 def test_a_death_at_each_boundary_loses_no_order_and_sends_none_twice(tmp_path: Path) -> None:
