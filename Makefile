@@ -27,7 +27,7 @@ prove: $(READY)
 	@$(BIN)/dirigent simulate --seeds 10000 --ops 100
 	@$(BIN)/dirigent crashtest --kills 200
 
-# The real path through ccxt, over the rehearsal exchange: fifty kills, a thousand orders, a soak; about 12 minutes.
+# The real path through ccxt, over the rehearsal exchange: fifty kills, a thousand orders, a soak; about 35 minutes.
 prove-live: $(READY)
 	@$(BIN)/dirigent crashtest --exchange rehearsal
 
