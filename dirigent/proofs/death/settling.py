@@ -9,7 +9,8 @@ from fsm.order import ORDER
 from fsm.position import POSITION
 from persistence import queries
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
+"""An exit that a thin market cuts short is repeated after pauses that double: five times take half a minute."""
 
 
 def settle(place: Place, market: Market) -> None:
