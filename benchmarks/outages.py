@@ -173,6 +173,6 @@ async def _leave(venue: CcxtExchange, came_back: asyncio.Event, seen: _Seen) -> 
 
 async def _enter(venue: CcxtExchange) -> None:
     """As soon as entries are let through again, and their reports would be heard."""
-    while venue.entry_refusal() or not _reports(venue):  # noqa: ASYNC110
+    while venue.entry_refusal() or not _reports(venue):  # noqa: ASYNC110 - no event tells both
         await asyncio.sleep(0.005)
     await venue.create_order(OrderRequest(NEXT_ENTRY, SYMBOL, "buy", "market", AMOUNT))
